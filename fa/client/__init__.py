@@ -1,0 +1,1 @@
+"""How people's tools reach a node: HTTP over the Unix socket or TLS."""

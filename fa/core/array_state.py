@@ -1,0 +1,197 @@
+"""What one node knows about its array, shared by the machines that decide; and the list of effects they write.
+
+Everything durable goes through here, so that the order *save, then say* is kept in one place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from fa.core.array_chain import Chain
+from fa.core.array_effects import Alarm, Effect, SaveBallot, SaveIdentity, Send, WitnessCall
+from fa.core.array_messages import Append, Greet, Hello, Message
+from fa.core.array_roles import Role, Step, after
+from fa.core.position import EMPTY
+from fa.core.trust import Mark, Memory
+from fa.core.view import Ballot, Member, View, Voters, everyone, has_quorum, on_volume
+
+PROTOCOL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings of one node. Times in seconds; the defaults are DESIGN.md section 3's."""
+
+    array_id: str
+    node: str
+    index: int
+    """Unique in the array for ever, below ``EPOCH_STRIDE``: it makes this node's epochs its own."""
+    run: str
+    """Different at every start of the process."""
+    kind: str = "data"
+    rank: int = 0
+    """The higher stands first; equal ranks by name."""
+    mirrors: int = 1
+    min_insync: int = 1
+    heartbeat: float = 0.5
+    suspect_after: float = 2.0
+    slow_after: float = 5.0
+    readmit_after: float = 10.0
+    witness_timeout: float = 5.0
+    ship_window: int = 64
+
+
+@dataclass(slots=True)
+class Peer:
+    """Another node, as its last ``Hello`` described it."""
+
+    name: str
+    incarnation: str = ""
+    kind: str = ""
+    rank: int = 0
+    run: str = ""
+    up: bool = False
+    up_at: float = 0.0
+
+    @property
+    def member(self) -> Member:
+        return Member(self.name, self.incarnation)
+
+
+class State:
+    """The facts. ``ballot`` is what is durable; assign it only through ``save``."""
+
+    __slots__ = (
+        "acked", "alone_at", "ballot", "boots", "busy", "call", "calls", "chain", "config", "copy", "effects", "full",
+        "mark", "me", "memory", "now", "peers", "pending", "rng", "role", "seen", "stalled", "trusted", "why",
+    )  # fmt: skip
+
+    def __init__(self, config: Config, rng: Random) -> None:
+        self.config = config
+        self.rng = rng
+        self.now = 0.0
+        self.effects: list[Effect] = []
+        self.me = Member(config.node, "")
+        self.mark = Mark.RESYNCING
+        self.boots = 0
+        self.ballot = Ballot()
+        self.chain = Chain()
+        self.memory = Memory()
+        self.peers: dict[str, Peer] = {}
+        self.acked = EMPTY
+        """The highest position known to be acknowledged and to be on this chain."""
+        self.pending: list[Append] = []
+        """Segments that the shell is storing, in order; they are not on the chain yet."""
+        self.full = False
+        self.stalled = False
+        self.copy = 0
+        self.busy = ""
+        """What the shell is doing to the store so that no segment may be taken now; empty: nothing."""
+        self.role = Role.WAITING
+        self.seen = 0
+        self.trusted = False
+        self.alone_at = 0.0
+        """When this disk may be believed without anybody's word; see ``believe_alone``."""
+        self.why = "this node has just started"
+        self.call = 0
+        self.calls: dict[int, tuple[str, float]] = {}
+
+    @property
+    def view(self) -> View | None:
+        """The newest view this node accepted or was told."""
+        return self.ballot.accepted
+
+    @property
+    def usable(self) -> bool:
+        """May this copy vote, stand and be written to?"""
+        return self.mark is Mark.OK
+
+    @property
+    def votes(self) -> bool:
+        """Only a believed disk votes (R8). That its copy is being replaced does not matter: the ballot is apart."""
+        return self.trusted and self.mark is not Mark.SUSPECT
+
+    def take(self, step: Step) -> None:
+        self.role = after(self.role, step)
+
+    def emit(self, effect: Effect) -> None:
+        self.effects.append(effect)
+
+    def disown(self, reason: str) -> None:
+        """Stop believing this disk: from now on it is another member, which waits for a whole copy (R8).
+
+        A witness has no copy to wait for: it only has to be admitted again.
+        """
+        self.me = Member(self.me.node, f"{self.rng.getrandbits(64):016x}")
+        self.mark = Mark.OK if self.config.kind == "witness" else Mark.SUSPECT
+        self.acked = EMPTY
+        self.why = reason
+        self.emit(SaveIdentity(self.me.incarnation, self.mark))
+        self.emit(
+            Alarm(
+                "copy-disowned", f"{self.me.node} no longer believes its disk: {reason}. It comes back as a new member."
+            )
+        )
+
+    def save(self, ballot: Ballot) -> None:
+        """Make the ballot durable before anything that follows is said (R4)."""
+        if ballot != self.ballot:
+            self.ballot = ballot
+            self.effects.append(SaveBallot(ballot))
+
+    def send(self, peer: str, message: Message) -> None:
+        """To a node over its link, or to the record chain of a volume through the helper."""
+        if on_volume(peer):
+            self._forget_late_calls()
+            self.call += 1
+            self.calls[self.call] = (peer, self.now)
+            self.effects.append(WitnessCall(peer, self.call, message))
+        else:
+            self.effects.append(Send(peer, message))
+
+    def _forget_late_calls(self) -> None:
+        """An answer after ``witness_timeout`` is void anyway (R13)."""
+        late = [call for call, (_, at) in self.calls.items() if self.now - at > self.config.witness_timeout]
+        for call in late:
+            del self.calls[call]
+
+    def send_each(self, members: Voters, message: Message) -> None:
+        for member in members:
+            if member.node != self.me.node:
+                self.send(member.node, message)
+
+    def greeting(self) -> Greet:
+        return Greet(self.me.incarnation, self.config.run, self.boots, self.ballot.epoch, self.chain.end.txid)
+
+    def greet(self) -> None:
+        """Ask everybody this disk knows of what they remember of it (R8)."""
+        if self.view is not None:
+            self.send_each(everyone((self.view.voters, self.view.prev, self.view.in_sync)), self.greeting())
+
+    def believe_alone(self) -> None:
+        """Believe this disk without anybody's word, when its own vote decides and those it knows of had time to
+        object (R8).
+        """
+        if not self.trusted and self.now >= self.alone_at:
+            self.trusted = self.view is None or has_quorum(self.view.quorums(), {self.me})
+
+    def hello(self) -> Hello:
+        config, me = self.config, self.me
+        return Hello(
+            config.array_id, me.node, me.incarnation, config.kind, config.rank, self.boots, config.run, PROTOCOL
+        )
+
+    def is_up(self, node: str) -> bool:
+        peer = self.peers.get(node)
+        return node == self.me.node or (peer is not None and peer.up)
+
+    def outranks(self, left: str, right: str) -> bool:
+        """Bully order: does ``left`` stand before ``right``?"""
+        return (-self._rank(left), left) < (-self._rank(right), right)
+
+    def _rank(self, node: str) -> int:
+        if node == self.me.node:
+            return self.config.rank
+        peer = self.peers.get(node)
+        return peer.rank if peer else 0

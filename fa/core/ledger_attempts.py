@@ -1,0 +1,260 @@
+"""Attempts: given to nodes, granted, finished, failed, given away.
+
+At most one attempt of a task counts, and at most one is ever granted the publish (DESIGN.md section 5, SAFETY.md R9):
+a grant is a committed row, a task is dispatched again only when its last attempt is over, and a granted attempt is over
+only once it is known on which side of the rename it ended. Whatever comes late, from an attempt that no longer counts,
+changes nothing and is answered with a refusal."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from fa.core.change import Change
+from fa.core.commands import (
+    AskPublish,
+    Assigned,
+    Dispatch,
+    FailAttempt,
+    FinishAttempt,
+    GiveAway,
+    Granted,
+    Order,
+    TasksReady,
+    Unsettle,
+)
+from fa.core.lifecycle import TaskEvent
+from fa.core.model import Attempt, AttemptState, FactoryVersion, Group, Job, NodeMode, Task
+from fa.core.recipe_path import RESERVED_FOLDER
+from fa.core.scheduling import Board, still_blocked
+from fa.errors import Conflict
+
+BACKOFF_FIRST_MS = 5_000
+BACKOFF_LONGEST_MS = 300_000
+HEADS_AT_ONCE = 4  # read of a group's queue per query, once its first one was given away
+LOOK_PAST_MAX = 64  # heads of one group that are kept from the open nodes, in one round: the queue may be full of them
+WOKEN_AT_ONCE = 1000  # deferred tasks per commit
+
+
+class Refused(Conflict):
+    """This attempt does not count any more: stop it and clean up after it."""
+
+    code = "attempt-refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatched:
+    """`next_due`: when the next deferred task wants its turn (ms), if any. `more`: it ended at its limit."""
+
+    orders: tuple[Order, ...]
+    next_due: int | None
+    more: bool
+
+
+def dispatch(change: Change, command: Dispatch) -> Dispatched:
+    """Fill open slots from the head of the queue. Costs as much as there are groups and open slots, whatever waits."""
+    change.tables.wake_deferred(command.at, WOKEN_AT_ONCE)
+    board = Board(command.nodes)
+    give = _Assignments(change, command)
+    if board.has_room():
+        queue = _Heads(change, board)
+        while len(give.orders) < command.limit and (head := queue.pop()):
+            group, task = head
+            blocked = still_blocked(group, command.nodes, task.blocked)
+            node = board.place(group, task.priority, blocked)
+            while node and not give.takes_work(node):
+                board.close(node)
+                node = board.place(group, task.priority, blocked)
+            if node:
+                give.order(task, group, node)
+                queue.advance(group, task)
+            elif blocked:
+                queue.look_past(group, task)
+    more = len(give.orders) == command.limit
+    return Dispatched(tuple(give.orders), change.tables.next_deferred(), more)
+
+
+class _Heads:
+    """The queue of the whole array, looked at through the head of each group that some node may run now.
+
+    A group whose head finds no slot is left out for the rest of the round, as those behind it need the same and come
+    later; unless the head was only kept from a node where it had failed."""
+
+    def __init__(self, change: Change, board: Board) -> None:
+        self._tables = change.tables
+        self._heap: list[tuple[int, int, int]] = []  # (-priority, task, group)
+        self._groups: dict[int, Group] = {}
+        self._ahead: dict[int, list[Task]] = {}
+        self._passed: Counter[int] = Counter()  # heads looked past, by group
+        for group in self._tables.waiting_groups():
+            if board.able(group):
+                self._groups[group.id] = group
+                self._push(group.id, self._tables.heads(group.id, 1))
+
+    def pop(self) -> tuple[Group, Task] | None:
+        if not self._heap:
+            return None
+        _, _, group = heapq.heappop(self._heap)
+        return self._groups[group], self._ahead[group].pop(0)
+
+    def advance(self, group: Group, done: Task) -> None:
+        """Look at the one behind."""
+        ahead = self._ahead[group.id] or self._tables.heads(group.id, HEADS_AT_ONCE, after=done)
+        self._push(group.id, ahead)
+
+    def look_past(self, group: Group, kept: Task) -> None:
+        """The same, but not for ever."""
+        self._passed[group.id] += 1
+        if self._passed[group.id] < LOOK_PAST_MAX:
+            self.advance(group, kept)
+
+    def _push(self, group: int, tasks: Sequence[Task]) -> None:
+        ahead = list(tasks)
+        self._ahead[group] = ahead
+        if ahead:
+            heapq.heappush(self._heap, (-ahead[0].priority, ahead[0].id, group))
+
+
+class _Assignments:
+    """What one round of dispatch gives away."""
+
+    def __init__(self, change: Change, command: Dispatch) -> None:
+        self.orders: list[Order] = []
+        self._change = change
+        self._command = command
+        self._boots = {view.name: view.boot for view in command.nodes}
+        self._versions: dict[tuple[str, int], FactoryVersion] = {}
+        self._taking: dict[str, bool] = {}
+
+    def takes_work(self, node: str) -> bool:
+        """Not if it was told to drain, to pause or to go after the coordinator looked: the store knows best."""
+        if node not in self._taking:
+            row = self._change.tables.node(node)
+            self._taking[node] = row is None or (row.removed_at is None and row.mode is NodeMode.UP)
+        return self._taking[node]
+
+    def order(self, task: Task, group: Group, node: str) -> None:
+        change, at, epoch = self._change, self._command.at, self._command.epoch
+        number, boot = task.attempt + 1, self._boots[node]
+        change.move(task, TaskEvent.ASSIGN, attempt=number, node=node, error="")
+        change.tables.add_attempt(Attempt(task.id, number, node, epoch, AttemptState.RUNNING, at, boot=boot))
+        job = change.begin_job(change.job(task.job))
+        version = self._version(job)
+        order = Order(
+            epoch, task.id, number, node, job.id, task.product, job.source, task.destination,
+            job.factory, job.factory_version, version.text, task.priority, task.cost, group.slot_class, boot,
+        )  # fmt: skip
+        recipe = change.recipes.read(version)
+        change.fact(Assigned(order, recipe is not None and recipe.replace))
+        self.orders.append(order)
+
+    def _version(self, job: Job) -> FactoryVersion:
+        key = (job.factory, job.factory_version)
+        if key not in self._versions:
+            self._versions[key] = self._change.factory_of(job)
+        return self._versions[key]
+
+
+def ask_publish(change: Change, command: AskPublish) -> bool:
+    """Grant the publish to this attempt, and to no other one ever after. Asking again is answered again."""
+    current = change.current(command.task, command.attempt)
+    if current is None or current[1].node != command.node:
+        raise Refused
+    task, attempt = current
+    _check_places(task, command)
+    if attempt.state is AttemptState.PUBLISHING:
+        if attempt.output != command.output or attempt.part != command.part:
+            raise Refused("This attempt was granted another file.")
+    else:
+        change.move(task, TaskEvent.GRANT)
+        granted = replace(attempt, state=AttemptState.PUBLISHING, part=command.part, output=command.output)
+        change.tables.save_attempt(granted)
+    change.fact(Granted(command.node, command.task, command.attempt, command.part, command.output))
+    return True
+
+
+def _check_places(task: Task, command: AskPublish) -> None:
+    """A grant is for this task's own destination, from a part beside it: a rename cannot leave its file system."""
+    volume = task.destination.partition(":")[0]
+    if command.output.path != task.destination:
+        raise Refused(f"It asks to publish {command.output.path!r}; the task is for {task.destination!r}.")
+    if not command.part.startswith(f"{volume}:{RESERVED_FOLDER}/"):
+        raise Refused(f"Its part {command.part!r} is not in {volume}:{RESERVED_FOLDER}, where parts are.")
+
+
+def finish(change: Change, command: FinishAttempt) -> bool:
+    """The granted file is at its destination. False when that was known."""
+    current = change.current(command.task, command.attempt)
+    if current is None:
+        return False
+    task, attempt = current
+    if attempt.state is not AttemptState.PUBLISHING:
+        raise Conflict("Only a granted attempt can finish.")
+    change.move(task, TaskEvent.PUBLISH, output=attempt.output, error="")
+    change.end_attempt(attempt, AttemptState.SUCCEEDED, command.at)
+    change.settle_job(change.job(task.job), command.at)
+    return True
+
+
+def fail(change: Change, command: FailAttempt) -> bool:
+    """End a running attempt that failed: again later, on another node where there is one, or never (permanent, or too
+    often). False when the attempt did not count any more."""
+    current = change.current(command.task, command.attempt)
+    if current is None:
+        return False
+    task, attempt = current
+    if attempt.state is AttemptState.PUBLISHING:
+        raise Conflict("A granted attempt is settled, not failed.")
+    blame = command.blame and not command.permanent
+    change.end_attempt(attempt, AttemptState.FAILED, command.at, command.error, blame=blame)
+    _fail_task(change, task, attempt.node, command.error, command.permanent, command.at)
+    return True
+
+
+def _fail_task(change: Change, task: Task, node: str, error: str, permanent: bool, at: int) -> None:
+    job = change.job(task.job)
+    failures = task.failures + 1
+    recipe = change.recipe_of(job)
+    if permanent or recipe is None or failures >= recipe.attempts:
+        change.move(task, TaskEvent.FAIL, node="", failures=failures, error=error)
+    else:
+        wait = min(BACKOFF_FIRST_MS << (failures - 1), BACKOFF_LONGEST_MS)
+        blocked = tuple(sorted({*task.blocked, node}))
+        change.move(
+            task, TaskEvent.REQUEUE, node="", failures=failures, error=error, blocked=blocked, deferred_until=at + wait
+        )
+        change.fact(TasksReady())
+    change.settle_job(job, at)
+
+
+def give_away(change: Change, command: GiveAway) -> tuple[tuple[int, int], ...]:
+    """Queue lost attempts again at their old place. Gives back those that are granted: they must be settled first."""
+    granted = []
+    for number, attempt_number in command.attempts:
+        current = change.current(number, attempt_number)
+        if current is None:
+            continue
+        task, attempt = current
+        if attempt.state is AttemptState.PUBLISHING:
+            granted.append((number, attempt_number))
+            continue
+        change.end_attempt(attempt, AttemptState.LOST, command.at, command.reason, stop=True)
+        change.move(task, TaskEvent.REQUEUE, node="", error=command.reason)
+        change.settle_job(change.job(task.job), command.at)
+    change.fact(TasksReady())
+    return tuple(granted)
+
+
+def unsettle(change: Change, command: Unsettle) -> bool:
+    """The granted file did not get to its destination and no longer can. False when that was known."""
+    current = change.current(command.task, command.attempt)
+    if current is None:
+        return False
+    task, attempt = current
+    if attempt.state is not AttemptState.PUBLISHING:
+        raise Conflict("Only a granted attempt can be settled.")
+    change.end_attempt(attempt, AttemptState.FAILED, command.at, command.reason)
+    _fail_task(change, task, attempt.node, command.reason, command.permanent, command.at)
+    return True

@@ -1,0 +1,106 @@
+"""What the coordinator remembers of its nodes. Lost with the coordinator, and rebuilt by the next one from the store
+(what was given to whom) and from the nodes' beats (what is really there)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fa.core.model import NodeMode, NodeView
+from fa.core.runs import Run
+from fa.core.work import Offer, Running, WorkBeat
+
+RESEND_AFTER = 2.0  # seconds until an order or grant that left no trace is sent again
+
+
+@dataclass(slots=True)
+class Member:
+    """A node of the array. `lost`: silent for `lost_after`. `known`: in this reign it has said what runs there; before
+    that nobody can know its open slots. `ill`: what it cannot use now, by volume, None until it says so."""
+
+    name: str
+    mode: NodeMode
+    address: str
+    seen_at: float
+    kind: str = "data"
+    index: int = 0
+    boot: int = 0
+    beat: int = 0  # number of the last one
+    offer: Offer | None = None
+    lost: bool = False
+    known: bool = False
+    drained: bool = False
+    ill: dict[str, str] | None = None
+    progress: tuple[Running, ...] = ()
+
+    @property
+    def state(self) -> str:
+        if self.lost:
+            return "lost"
+        return self.mode.value
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What a beat says of the attempts that the coordinator believes on that node, and of others there."""
+
+    resend: tuple[Run, ...]  # not there, never seen: the order or grant was lost on the way
+    vanished: tuple[Run, ...]  # was there, or given to an earlier boot: it no longer runs and nobody will report it
+    strays: tuple[Running, ...]  # run there and do not count
+
+
+def trace(beat: WorkBeat, runs: Iterable[Run], ending: Iterable[Run], now: float) -> Trace:
+    """Compare a beat with what should be there; marks runs as seen."""
+    there = {running.key for running in beat.running} | set(beat.reporting)
+    resend, vanished, counted = [], [], {run.key for run in ending}
+    for run in runs:
+        counted.add(run.key)
+        if run.key in there:
+            run.seen = True
+        elif not run.granted and (run.seen or run.boot != beat.boot or run.order is None):
+            vanished.append(run)
+        elif now - run.told_at >= RESEND_AFTER:
+            resend.append(run)
+    strays = tuple(running for running in beat.running if running.key not in counted)
+    return Trace(tuple(resend), tuple(vanished), strays)
+
+
+def stray_run(node: str, boot: int, running: Running) -> Run:
+    """Something that runs and does not count: all that matters of it is the room that it takes."""
+    return Run(running.task, running.attempt, node, boot, running.cost, running.slot_class, 0, "")
+
+
+def view_of(member: Member, runs: Iterable[Run], quarantined: Iterable[str]) -> NodeView | None:
+    """The node as dispatch sees it; None while it has not said what it can do and what it runs, and for a witness."""
+    if member.offer is None or not member.known or member.kind == "witness":
+        return None
+    used = tuple((run.slot_class, run.cost, run.priority) for run in runs)
+    can = member.offer.view
+    return NodeView(
+        can.name, can.slots, used, member.boot, member.mode, not member.lost, can.offers, can.unhealthy,
+        can.only_factories, can.only_tags, can.reserve, tuple(quarantined),
+    )  # fmt: skip
+
+
+def proves_nothing(beat: WorkBeat, member: Member, since: int) -> bool:
+    """A beat that was meant for an earlier coordinator, is of an earlier life of the node, or was overtaken.
+
+    A node that was lost may come back with a lower boot: its disk was replaced."""
+    if beat.epoch < since:
+        return True
+    if beat.boot == member.boot:
+        return beat.number < member.beat
+    return beat.boot < member.boot and not member.lost
+
+
+def is_older(offer: Offer, member: Member) -> bool:
+    """An offer that came late: of an earlier life of the node, or overtaken by a newer one."""
+    if offer.view.boot != member.boot:
+        return True
+    return member.offer is not None and offer.number < member.offer.number
+
+
+def volumes_of(words: Iterable[str]) -> list[str]:
+    """The volumes among words like ``volume:san`` and ``source:san``, sorted."""
+    pairs = (word.partition(":") for word in words)
+    return sorted({name for kind, _, name in pairs if kind in ("volume", "source")})

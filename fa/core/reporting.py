@@ -1,0 +1,60 @@
+"""What nodes report of their attempts, and what follows: each report becomes a command, at most once at a time, and is
+acknowledged when that was carried out or came too late to matter."""
+
+from __future__ import annotations
+
+from fa.core import commands as c
+from fa.core import work as w
+from fa.core.crew import Crew, Effects
+from fa.core.ledger import Outcome
+from fa.core.ledger_attempts import Refused
+from fa.core.runs import Runs
+from fa.core.work import Key, Moment, Report, ReportKind
+from fa.errors import Conflict, FaError
+
+
+class Reporting:
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._in_flight: set[tuple[Key, ReportKind]] = set()
+
+    def reported(self, report: Report, now: Moment) -> Effects:
+        flight = (report.key, report.kind)
+        if flight in self._in_flight:
+            return []
+        command = command_of(report, self._crew.runs, now.wall)
+        if command is None:
+            return [_heard(report)]
+        self._in_flight.add(flight)
+        return self._crew.commit(command, lambda done, _: self._carried(report, done.result))
+
+    def _carried(self, report: Report, result: Outcome | FaError) -> Effects:
+        """A grant is answered by itself, a refused one by `Stop`. After trouble of the store the node reports again."""
+        self._in_flight.discard((report.key, report.kind))
+        if isinstance(result, Refused):
+            return [w.Tell(report.node, w.Stop(*report.key, result.detail))]
+        settled = isinstance(result, Outcome | Conflict)
+        return [_heard(report)] if settled and report.kind is not ReportKind.WANTS_PUBLISH else []
+
+
+def command_of(report: Report, runs: Runs, at: int) -> c.Command | None:
+    """None for what needs none: it is known, or nobody could have reported it."""
+    task, attempt = report.key
+    run = runs.get(report.key)
+    if report.kind is ReportKind.PUBLISHED:
+        return c.FinishAttempt(task, attempt, at)
+    if report.kind is ReportKind.UNSETTLED:
+        return c.Unsettle(task, attempt, report.error, report.permanent, at)
+    if report.kind is ReportKind.WANTS_PUBLISH and report.output is not None:
+        return c.AskPublish(report.node, task, attempt, report.part, report.output, at)
+    if run is not None and run.node != report.node:
+        return None  # only its own node can say so
+    if report.kind is ReportKind.FAILED:
+        return c.FailAttempt(task, attempt, report.error, report.permanent, at, report.blame)
+    if report.kind is ReportKind.STOPPED and run is not None:  # by itself, as orphans do
+        return c.GiveAway((report.key,), f"{report.node} stopped it", at)
+    return None
+
+
+def _heard(report: Report) -> w.Tell:
+    return w.Tell(report.node, w.Heard(*report.key, report.kind))

@@ -1,0 +1,105 @@
+"""Can this disk be believed? (R8)
+
+A voter or a copy that was wiped, or set back to an older state (a restored snapshot of a virtual machine, an old
+disk), has forgotten promises and acknowledged segments. Nobody can see that by looking at the disk alone. So:
+
+* Every state directory has an *incarnation*, made when it is new or when its copy stops being believed. Votes and
+  copies count for one incarnation; another one under the same name is another member.
+* Peers remember of each node how often it booted, the epoch it has told them, and the txid that was acknowledged
+  while it was in sync. After a boot a node *greets* and neither votes nor stands before a majority of the voters
+  (itself included) has answered without contradiction. A contradiction, whenever it comes, ends the belief: new
+  incarnation, whole new copy.
+
+Only what was acknowledged counts as a mark: a tail that was never acknowledged may rightly be cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from fa.core.array_messages import Greet, Remembered
+from fa.core.view import View
+
+
+class Mark(StrEnum):
+    """May the copy here be used? Only ``OK`` stands and takes segments; ``SUSPECT`` does not even vote."""
+
+    OK = "ok"
+    RESYNCING = "resyncing"
+    """Half a copy: a whole one is being installed."""
+    SUSPECT = "suspect"
+    """Whole, perhaps, but not believed: its disk failed or was set back in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerMark:
+    """What is remembered of a peer: its boots, the highest epoch it told, what was acknowledged while in sync."""
+
+    node: str
+    incarnation: str
+    run: str = ""
+    boots: int = 0
+    epoch: int = 0
+    txid: int = 0
+    forced: int = 0
+    """``View.forced`` when ``txid`` was noted: an operator's override voids what was acknowledged before it."""
+
+
+class Memory:
+    """The marks of all peers; ``changed`` says that they should be saved."""
+
+    __slots__ = ("_marks", "changed")
+
+    def __init__(self, marks: tuple[PeerMark, ...] = ()) -> None:
+        self._marks = {mark.node: mark for mark in marks}
+        self.changed = False
+
+    def all(self) -> tuple[PeerMark, ...]:
+        return tuple(mark for _, mark in sorted(self._marks.items()))
+
+    def greeted(self, by: str, node: str, greet: Greet) -> Remembered:
+        """Note a greeting, and answer what was known before it. The same run greeting again contradicts nothing."""
+        known = self._of(node, greet.incarnation)
+        again = known.run == greet.run
+        if greet.boots > known.boots:
+            self._keep(replace(known, run=greet.run, boots=greet.boots))
+        boots = 0 if again else known.boots
+        return Remembered(by, known.incarnation, greet.run, boots, known.epoch, known.txid)
+
+    def told_epoch(self, node: str, incarnation: str, epoch: int) -> None:
+        known = self._of(node, incarnation)
+        if epoch > known.epoch:
+            self._keep(replace(known, epoch=epoch))
+
+    def acknowledged(self, view: View, txid: int, but: str = "") -> None:
+        """The coordinator of the newest view says that its in-sync nodes hold everything up to ``txid`` (``but``: not
+        to be noted).
+        """
+        for member in view.in_sync:
+            known = self._of(member.node, member.incarnation)
+            higher = txid > known.txid if view.forced == known.forced else view.forced > known.forced
+            if higher and member.node != but:
+                self._keep(replace(known, txid=txid, forced=view.forced))
+
+    def _of(self, node: str, incarnation: str) -> PeerMark:
+        known = self._marks.get(node)
+        return known if known and known.incarnation == incarnation else PeerMark(node, incarnation)
+
+    def _keep(self, mark: PeerMark) -> None:
+        if self._marks.get(mark.node) != mark:
+            self._marks[mark.node] = mark
+            self.changed = True
+
+
+def contradiction(mine: Greet, remembered: Remembered) -> str:
+    """Why this disk must have been set back in time, as a sentence; empty when nothing speaks against it."""
+    if remembered.incarnation != mine.incarnation:
+        return ""
+    if remembered.boots >= mine.boots:
+        return f"a peer remembers boot {remembered.boots} of this disk, but this is boot {mine.boots}"
+    if remembered.epoch > mine.epoch:
+        return f"a peer was told epoch {remembered.epoch} by this disk, but it only knows {mine.epoch}"
+    if remembered.txid > mine.txid:
+        return f"transaction {remembered.txid} was acknowledged with this copy, but it ends at {mine.txid}"
+    return ""

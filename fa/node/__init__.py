@@ -1,0 +1,1 @@
+"""One server: the asyncio shell around the core."""

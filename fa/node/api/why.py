@@ -1,0 +1,74 @@
+"""`/v1/jobs/{id}/why`: for every node, why a task is not running there; and whether any node ever could."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fa.core.lifecycle import FINAL, JobState, TaskState
+from fa.core.model import Group, Job, NodeView, Role, Task
+from fa.core.scheduling import still_blocked, why_never, why_not
+from fa.errors import NotFound
+from fa.node.api import shapes as s
+from fa.node.api.call import Answer, Call
+from fa.node.api.jobs import job_id
+from fa.node.api.render import stamp
+from fa.node.api.route import Route
+
+
+async def why(call: Call) -> Answer:
+    row = await call.gateway.readers.job(job_id(call.names["id"]))
+    if row is None:
+        raise NotFound(f"There is no job {call.names['id'][:40]}.", hint="`fa jobs` lists them.")
+    views = sorted((node.view for node in call.gateway.nodes()), key=lambda view: view.name)
+    tasks = []
+    for task in row.tasks:
+        group = await call.gateway.readers.group(task.group)
+        assert group is not None, "a task has its group"
+        tasks.append(why_task(task, group, views))
+    never = any(task.never for task in tasks)
+    return Answer(s.WhyShape(row.job.id, row.job.state.value, sentence(row.job, tasks), never, tasks))
+
+
+def why_task(task: Task, group: Group, views: Sequence[NodeView]) -> s.WhyTask:
+    """What keeps one task; nodes are looked at only while it waits for one."""
+    nodes, never = [], False
+    if task.state in (TaskState.QUEUED, TaskState.HELD):
+        blocked = still_blocked(group, views, task.blocked)
+        nodes = [_node(task, group, view, blocked) for view in views]
+        never = all(why_never(group, view) is not None for view in views)
+    return s.WhyTask(task.product, task.state.value, _task_sentence(task, nodes, never), never, nodes)
+
+
+def _node(task: Task, group: Group, view: NodeView, blocked: Sequence[str]) -> s.WhyNode:
+    reason = why_not(group, view, task.priority, blocked)
+    if reason is None:
+        return s.WhyNode(view.name, None, "could start it as soon as it is its turn", True)
+    return s.WhyNode(view.name, reason.why.value, reason.text, reason.passes)
+
+
+def _task_sentence(task: Task, nodes: Sequence[s.WhyNode], never: bool) -> str:
+    if task.state in FINAL:
+        return f"is {task.state}" + (f": {task.error}" if task.error else "")
+    if task.node and not nodes:
+        return f"runs on {task.node}"
+    if never:
+        told = "; ".join(f"{node.node} {node.text}" for node in nodes) or "there is no node"
+        return f"can never run as the array is set up: {told}"
+    if task.state is TaskState.HELD:
+        return "is held: release it to let it start"
+    if task.deferred_until is not None:
+        return f"is deferred until {stamp(task.deferred_until)}"
+    if any(node.why is None for node in nodes):
+        return "starts as soon as it is its turn"
+    told = "; ".join(f"{node.node} {node.text}" for node in nodes)
+    return f"waits: {told}"
+
+
+def sentence(job: Job, tasks: Sequence[s.WhyTask]) -> str:
+    if job.state in (JobState.SUCCEEDED, JobState.CANCELLED):
+        return f"Job {job.id} is {job.state}."
+    told = ". ".join(f"{task.product} {task.text}" for task in tasks)
+    return f"{told}."
+
+
+ROUTES = (Route("GET", "/v1/jobs/{id}/why", Role.VIEWER, "Say why a job is not running, per node", why, s.WhyShape),)

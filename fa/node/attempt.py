@@ -1,0 +1,275 @@
+"""One attempt on this node, from its order to a complete, verified, fsynced part.
+
+What can be known without encoding is asked first: the volumes, the source, the destination. The source is opened
+beneath its volume's root and handed to ffmpeg as an open descriptor, so what was checked is what is read, and nothing
+here could write to it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import stat
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fa.core.commands import Order
+from fa.core.model import Output
+from fa.core.places import Place, parse_place
+from fa.core.recipe import parse_factory
+from fa.core.recipe_values import Factory, Product
+from fa.core.work import AttemptFailed, Encoded, Running
+from fa.errors import FaError
+from fa.node import parts
+from fa.node.beneath import folder_beneath, open_beneath, split
+from fa.node.failpoints import reached
+from fa.node.probes import Probes
+from fa.node.volumes import VolumeGone, Volumes
+from fa.replication.durable import sync_folder
+from fa.transcode.errors import BadSource
+from fa.transcode.perform import EncodeFailure, EncodeRequest, EncodeResult, Report, perform
+from fa.transcode.sandbox import Sandbox
+from fa.transcode.tools import Tools
+
+log = logging.getLogger(__name__)
+
+COPY_CHUNK = 8 << 20
+_PERMANENT = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EXDEV}
+
+Show = Callable[[Running], None]
+
+
+class Hopeless(FaError):
+    """Trying this attempt again cannot help."""
+
+    code = "attempt-hopeless"
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What every attempt on this node uses. `programs`: what exec products may start, by name."""
+
+    volumes: Volumes
+    tools: Tools
+    sandbox: Sandbox
+    logs: Path
+    scratch: Path
+    localise: bool
+    programs: Mapping[str, str]
+    probes: Probes = field(default_factory=Probes)
+
+    def log_of(self, task: int, attempt: int) -> Path:
+        return self.logs / f"{task}-{attempt}.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An open source. `path` is what ffmpeg is given."""
+
+    fd: int
+    path: str
+    bytes: int
+
+
+async def carry_out(shop: Workshop, order: Order, show: Show) -> Encoded | AttemptFailed:
+    """Encode; removes its part when it fails or is cancelled. Never raises but `CancelledError`."""
+    part: Place | None = None
+    source: Source | None = None
+    try:
+        recipe = parse_factory(order.recipe)
+        product = recipe.product(order.product)
+        if product is None:
+            raise Hopeless(f"Factory {order.factory} has no product {order.product}.")
+        source_root = shop.volumes.root(parse_place(order.source).volume, write=False)
+        part = await asyncio.to_thread(_prepare, shop.volumes, order, recipe)
+        source = await asyncio.to_thread(_open_source, source_root, parse_place(order.source))
+        try:
+            return await _encode(shop, order, recipe, product, source, part, show)
+        finally:
+            os.close(source.fd)
+    except asyncio.CancelledError:
+        await _clean(shop, part)
+        raise
+    except FaError as error:
+        await _clean(shop, part)
+        hopeless = isinstance(error, Hopeless | BadSource)
+        return _failed(order, _named(str(error), source, order), hopeless, not isinstance(error, VolumeGone))
+    except OSError as error:
+        await _clean(shop, part)
+        return _failed(order, _say(error, order), error.errno in _PERMANENT)
+
+
+def _failed(order: Order, sentence: str, permanent: bool, blame: bool = True) -> AttemptFailed:
+    return AttemptFailed(order.task, order.attempt, sentence, permanent, blame and not permanent)
+
+
+def _named(sentence: str, source: Source | None, order: Order) -> str:
+    """ffmpeg names the descriptor that it was given; people know the file."""
+    return sentence.replace(source.path, order.source) if source else sentence
+
+
+def _say(error: OSError, order: Order) -> str:
+    words = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The volume of {order.destination} is full. Make room, then retry the job."
+    return f"{order.source} → {order.destination}: {words}. Look at the volumes and their permissions."
+
+
+def _prepare(volumes: Volumes, order: Order, recipe: Factory) -> Place:
+    """Look at the destination, and make the folder for parts. Blocking."""
+    final = parse_place(order.destination)
+    root = volumes.root(final.volume)
+    folder, name = split(final.path)
+    try:
+        with folder_beneath(root, folder, make=True) as fd:
+            _check_free(fd, name, final, recipe)
+            if not os.access(".", os.W_OK | os.X_OK, dir_fd=fd) or os.fstatvfs(fd).f_flag & os.ST_RDONLY:
+                raise Hopeless(f"{final.volume}:{folder or '.'} is read-only.", hint="Correct its permissions.")
+    except (NotADirectoryError, FileExistsError):
+        raise Hopeless(f"A file stands where {final} needs a folder.", hint="Move it away.") from None
+    parts.make_part_folder(root)
+    owner = parts.Owner(order.node, order.boot)
+    return parts.new_part(final.volume, owner, order.job, order.product, order.attempt)
+
+
+def _check_free(fd: int, name: str, final: Place, recipe: Factory) -> None:
+    try:
+        os.stat(name, dir_fd=fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if not recipe.replace:
+        raise Hopeless(f"{final} exists already.", hint="Remove it, or set replace = true in the factory.")
+
+
+def _open_source(root: str, place: Place) -> Source:
+    """Open for reading, beneath the root. Raises `Hopeless` for what can never be encoded. Blocking."""
+    try:
+        fd = open_beneath(root, place.path, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise Hopeless(f"The source {place} is not there.", hint="Put it there and retry the job.") from None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EXDEV):
+            raise Hopeless(f"The source {place} is a link or lies behind one.", hint="Use its real path.") from None
+        raise
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(fd)
+        raise Hopeless(f"The source {place} is not a file.", hint="Submit the files in a folder one by one.")
+    if found.st_size == 0:
+        os.close(fd)
+        raise Hopeless(f"The source {place} is empty.", hint="Deliver it again and retry the job.")
+    return Source(fd, f"/proc/self/fd/{fd}", found.st_size)
+
+
+async def _encode(
+    shop: Workshop, order: Order, recipe: Factory, product: Product, source: Source, part: Place, show: Show
+) -> Encoded | AttemptFailed:
+    root = shop.volumes.root(part.volume)
+    local: Path | None = None
+    try:
+        path = source.path
+        info = None if product.exec else await shop.probes.of(source.fd, path, shop.tools, shop.sandbox)
+        if recipe.localise or shop.localise:
+            local = shop.scratch / f"{order.task}-{order.attempt}"
+            await _localise(source, local, order, show)
+            path = str(local)
+        elif product.exec:
+            place = parse_place(order.source)  # a site's tool gets the path as the volume has it
+            path = f"{shop.volumes.root(place.volume, write=False)}/{place.path}"
+        request = EncodeRequest(
+            product,
+            path,
+            str(Path(root, part.path)),
+            shop.log_of(order.task, order.attempt),
+            shop.tools,
+            shop.sandbox,
+            stall_after=recipe.stall_after,
+            programs=shop.programs,
+            info=info,
+            pass_fds=(source.fd,) if path == source.path else (),
+        )
+        result = await perform(request, lambda report: show(_running(order, report)))
+        return await _conclude(order, result, root, part, source, shop)
+    finally:
+        if local:
+            await asyncio.to_thread(local.unlink, missing_ok=True)
+
+
+def _running(order: Order, report: Report) -> Running:
+    return Running(
+        order.task,
+        order.attempt,
+        "flipping",
+        min(1.0, max(0.0, report.progress)),
+        report.fps or None,
+        report.speed or None,
+        report.eta,
+    )
+
+
+async def _conclude(
+    order: Order, result: EncodeResult | EncodeFailure, root: str, part: Place, source: Source, shop: Workshop
+) -> Encoded | AttemptFailed:
+    if isinstance(result, EncodeFailure):
+        await _clean(shop, part)
+        return _failed(order, _named(result.sentence, source, order), result.permanent, result.code != "surroundings")
+    await asyncio.to_thread(_make_durable, Path(root, part.path))
+    reached("part durable")
+    made = Output(order.destination, result.digest.bytes, result.digest.sha256)
+    return Encoded(order.task, order.attempt, str(part), made)
+
+
+def _make_durable(path: Path) -> None:
+    """fsync everything of a part, so that what is granted survives a power cut."""
+    if path.is_dir():
+        for below in sorted(path.rglob("*")):
+            if below.is_file():
+                _sync_file(below)
+            else:
+                sync_folder(below)
+        sync_folder(path)
+    else:
+        _sync_file(path)
+    sync_folder(path.parent)
+
+
+def _sync_file(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+async def _localise(source: Source, local: Path, order: Order, show: Show) -> None:
+    """Copy the source to local scratch; a cancel ends the copying thread at its next chunk."""
+    stop = threading.Event()
+    try:
+        await asyncio.to_thread(_copy, source, local, order, show, stop)
+    finally:
+        stop.set()
+
+
+def _copy(source: Source, local: Path, order: Order, show: Show, stop: threading.Event) -> None:
+    local.parent.mkdir(parents=True, exist_ok=True)
+    with local.open("wb") as file:
+        done = 0
+        while done < source.bytes and not stop.is_set():
+            sent = os.sendfile(file.fileno(), source.fd, done, COPY_CHUNK)
+            if sent == 0:
+                raise Hopeless(f"The source {order.source} became shorter while it was copied.")
+            done += sent
+            show(Running(order.task, order.attempt, "uploading", done / source.bytes))
+
+
+async def _clean(shop: Workshop, part: Place | None) -> None:
+    """Remove what the attempt wrote. What cannot be removed now is swept later."""
+    if part is None:
+        return
+    try:
+        await asyncio.to_thread(parts.remove_part, shop.volumes.root(part.volume), part.path)
+    except (FaError, OSError) as error:
+        log.warning("the part %s could not be removed: %s; the sweep does it", part, error)

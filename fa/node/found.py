@@ -1,0 +1,100 @@
+"""`fa init`: the first node of a new array. The only place where a view, an authority or an array id is made out of
+nothing (SAFETY.md R8)."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fa.core.trust import Mark
+from fa.core.view import VOLUME_PREFIX, Ballot, Member, first_view, on_volume
+from fa.errors import Conflict, Invalid
+from fa.node.authority import Authority, Identity, TlsFiles, make_request, write_file
+from fa.node.identity import Identity as VoteIdentity
+from fa.node.identity import VoteFiles
+from fa.node.settings import Array, Node, Settings, StateDir, save
+from fa.node.vip_guardian import VirtualAddress
+from fa.node.volume_probe import adopt
+from fa.node.volume_race import check_volume
+
+FIRST_INDEX = 1
+
+
+def found(
+    place: StateDir,
+    *,
+    array: str,
+    node: str,
+    listen: str,
+    volumes: Mapping[str, str],
+    witness: str = "none",
+    slots: Mapping[str, int] | None = None,
+    vip: str = "",
+) -> Settings:
+    """Make the state directory of the first node. Raises `Conflict` where there is a node already, `Invalid` for a
+    volume that belongs to another array or cannot be written; then nothing is left behind but empty folders."""
+    if place.settings.exists():
+        raise Conflict(f"There is a node in {place.root} already.", hint="Choose another --dir, or run `fa run`.")
+    array_id = str(uuid.uuid4())
+    settings = Settings(
+        Array(array, array_id, vip=vip, witness=witness),
+        Node(node, listen, index=FIRST_INDEX, slots=dict(slots or {})),
+        volumes=dict(volumes),
+    )
+    incarnation = secrets.token_hex(8)
+    hosts_of(settings)  # a virtual address that is none is refused before anything is made
+    place.make()
+    _check_witness(witness, volumes)
+    adopt_volumes(array_id, volumes)
+    _certify(place, settings, incarnation)
+    votes = VoteFiles(place.votes)
+    view = first_view(Member(node, incarnation), FIRST_INDEX)
+    votes.save_ballot(Ballot(view.epoch, view))
+    votes.save_identity(VoteIdentity(incarnation, 0, Mark.OK))
+    save(place, settings)
+    return settings
+
+
+def _check_witness(witness: str, volumes: Mapping[str, str]) -> None:
+    """A volume gets a vote only if it keeps what a vote rests on. Raises `Invalid`, `RaceFailed`."""
+    if not on_volume(witness):
+        return
+    name = witness.removeprefix(VOLUME_PREFIX)
+    if name not in volumes:
+        raise Invalid(f"The witness {witness} is none of the volumes.", hint=f"Add --volume {name}=PATH.")
+    check_volume(Path(volumes[name]), name)
+
+
+def adopt_volumes(array_id: str, volumes: Mapping[str, str]) -> None:
+    """Give each volume its identity, or make sure that it is this array's."""
+    for name, root in sorted(volumes.items()):
+        try:
+            why = adopt(root, array_id, name)
+        except OSError as error:
+            raise Invalid(
+                f"Volume {name} cannot be used: {root}: {error.strerror}.", hint="Mount it, writable, and try again."
+            ) from error
+        if why:
+            raise Invalid(f"Volume {name} cannot be used: {why}.", hint="Mount the right share, or use another folder.")
+
+
+def _certify(place: StateDir, settings: Settings, incarnation: str) -> None:
+    files = TlsFiles(place.tls)
+    now = datetime.now(UTC)
+    authority = Authority.create(settings.array.name, now)
+    authority.save(files)
+    request = make_request(files)
+    identity = Identity(settings.array.id, settings.node.name, incarnation)
+    certificate = authority.issue(request, identity, hosts_of(settings), now)
+    write_file(files.node, certificate, 0o644)
+
+
+def hosts_of(settings: Settings) -> tuple[str, ...]:
+    """Names and addresses under which a client may reach the node; the virtual one is among them."""
+    node, vip = settings.node, settings.array.vip
+    hosts = [address.rpartition(":")[0].strip("[]") for address in (node.listen, node.advertise) if address]
+    virtual = [VirtualAddress.parse(vip).address] if vip else []
+    return tuple(dict.fromkeys([*hosts, node.name, "localhost", "127.0.0.1", *virtual]))

@@ -1,0 +1,52 @@
+"""Whether a container that is closed at its end has been closed: asked of ffprobe, a few at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from fa.core.places import Place
+from fa.errors import FaError
+from fa.node.beneath import open_beneath
+from fa.transcode.errors import Transient
+from fa.transcode.probe import probe
+from fa.transcode.sandbox import Sandbox
+from fa.transcode.tools import Tools
+
+AT_ONCE = 2
+TIMEOUT = 30.0  # seconds
+
+
+class IndexProbe:
+    def __init__(self, tools: Tools, sandbox: Sandbox) -> None:
+        self._tools = tools
+        self._sandbox = sandbox
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._threads = ThreadPoolExecutor(AT_ONCE, "index-probe")  # a mount that hangs takes these and no others
+
+    async def why_not(self, root: str, place: Place) -> str:
+        """Why the file is not to be taken yet, in ffmpeg's own words; "" when it opens."""
+        async with self._room:
+            try:
+                async with asyncio.timeout(TIMEOUT):
+                    return await self._try(root, place)
+            except TimeoutError:
+                return f"ffprobe did not come to an end within {TIMEOUT:g} s"
+
+    async def _try(self, root: str, place: Place) -> str:
+        try:
+            opening = partial(open_beneath, root, place.path, os.O_RDONLY | os.O_NONBLOCK)
+            fd = await asyncio.get_running_loop().run_in_executor(self._threads, opening)
+        except OSError as error:
+            return f"it cannot be opened: {error.strerror}"
+        try:
+            await probe(self._tools, self._sandbox, f"/proc/self/fd/{fd}", (fd,))
+        except Transient as error:
+            return error.detail
+        except FaError as error:
+            return f"it is not complete, or no media: {error.detail}"
+        finally:
+            os.close(fd)
+        return ""

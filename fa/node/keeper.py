@@ -1,0 +1,400 @@
+"""The job store of this node in whichever role it has: a copy that follows, or the store that is written.
+
+Everything here answers effects of the array core and tells it what came of them. Blocking work runs in one thread of
+its own, in order, and never in the threads that asyncio shares, all of which a volume that hangs may hold. Changes of
+role run one after the other, and segments that arrive meanwhile wait their turn."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections import deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+
+from fa.core import array_effects as ae
+from fa.core import array_events as av
+from fa.core.array_chain import WINDOW, Link
+from fa.core.array_messages import Append
+from fa.core.ledger import Ledger
+from fa.core.position import EMPTY, Position
+from fa.core.work import Carried, Commit
+from fa.errors import FaError, StoreFull, Unavailable
+from fa.node.answers import as_result
+from fa.node.circumstances import Circumstances
+from fa.node.clock import Clock
+from fa.node.commits import Commits
+from fa.node.disk import DiskWatch, is_full
+from fa.node.gates import Gates
+from fa.node.recent import RecentSegments
+from fa.node.upkeep import Upkeep
+from fa.replication.directory import ReplicaDirectory
+from fa.replication.envelope import Envelope
+from fa.replication.errors import CopyError, SegmentError
+from fa.replication.resync import file_sums, install
+from fa.replication.secondary import Copy
+from fa.replication.transfer import Announcement
+from fa.replication.writer import Writer
+from fa.store.migrations import migrate
+from fa.store.tables import SqliteTables
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Post = Callable[[Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StorePlace:
+    database: Path
+    replica: Path
+    array_id: str
+    node: str
+    index: int
+    history_seconds: float = 7 * 86400.0  # how far back it can be restored
+
+
+class Keeper:
+    """`opened` and `closed` are awaited as the store begins and ends to be readable by SQLite."""
+
+    def __init__(
+        self,
+        place: StorePlace,
+        clock: Clock,
+        post: Post,
+        opened: Callable[[Path], Awaitable[None]],
+        closed: Callable[[], Awaitable[None]],
+        fetch: Callable[[str, Path, bytes], Awaitable[Announcement]],
+        disk: DiskWatch,
+    ) -> None:
+        self._place = place
+        self._clock = clock
+        self._post = post
+        self._thread = ThreadPoolExecutor(1, "store-copy")
+        self._loop = asyncio.get_running_loop()
+        self._turn = asyncio.Lock()
+        self._epoch = 0
+        self._leaving = False  # the writer is being closed: who leads again, forced by an operator, waits for that
+        self._directory = ReplicaDirectory(place.replica)
+        self._copy: Copy | None = None
+        self._writer: Writer | None = None
+        self._ledger: tuple[sqlite3.Connection, Ledger] | None = None
+        self._recent = RecentSegments()
+        self._incoming: list[tuple[Envelope, bytes]] = []
+        self._arrived: dict[Position, tuple[Envelope, bytes]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.gates = Gates()
+        self.commits = Commits()
+        self.circumstances = Circumstances()
+        self._opened = opened
+        self._closed = closed
+        self._fetch = fetch
+        self._diff_failed = False
+        self._disk = disk
+        self.upkeep = Upkeep(self, clock, post, place.history_seconds)
+
+    @property
+    def acknowledged(self) -> Position:
+        return self.gates.acknowledged
+
+    @property
+    def directory(self) -> ReplicaDirectory:
+        return self._directory
+
+    # --- starting and stopping ---
+
+    async def open(self) -> tuple[Link, ...]:
+        """Recover the copy; its chain, oldest first. Raises `CopyError` when the copy is damaged."""
+        self._copy = self._new_copy()
+        position = await self._in_thread(self._copy.open)
+        return self._links(position)
+
+    async def close(self) -> None:
+        """Stop in order: what is acknowledged is on disk; the rest is in the log of SQLite, as after a crash."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._closed()
+        if self._writer:
+            await self._in_thread(self._writer.close)
+        if self._copy:
+            await self._in_thread(self._copy.close)
+        self._thread.shutdown()
+        self.upkeep.close()
+        self._directory.close()
+
+    def _new_copy(self) -> Copy:
+        return Copy(self._place.database, self._directory, array_id=self._place.array_id)
+
+    def _links(self, position: Position) -> tuple[Link, ...]:
+        """The latest records without a hole: a power cut may have taken older ones that were not synced."""
+        chain = self._directory.chain
+        links: deque[Link] = deque()
+        for txid in range(position.txid, max(0, position.txid - WINDOW) - 1, -1):
+            at, epoch = chain.at(txid), chain.epoch(txid)
+            if at is None:
+                break
+            links.appendleft(Link(at, epoch or 0))
+        return tuple(links)
+
+    # --- leading ---
+
+    def lead(self, effect: ae.Lead) -> None:
+        """Open the store for writing if it is not, and commit the epoch. Returns at once; `Committed` follows."""
+        self._epoch = effect.epoch
+        if self._writer and not self._leaving:
+            self._writer.open_epoch(effect.epoch)
+        else:
+            self._later(self._take_over())
+
+    async def _take_over(self) -> None:
+        """In the newest epoch: the view may have changed again while the store was being opened."""
+        async with self._turn:
+            if self._copy is None:
+                return
+            state = await self._in_thread(self._copy.promote)
+            self._copy = None
+            writer = Writer(
+                self._place.database,
+                self._directory,
+                array_id=self._place.array_id,
+                node_id=self._place.index,
+                on_segment=self._committed,
+                on_dead=self._dead,
+                migrate=self._first_of_epoch,
+                inherited=state,
+            )
+            await self._in_thread(writer.start)
+            self._writer = writer
+            writer.open_epoch(self._epoch)
+
+    def _first_of_epoch(self, connection: sqlite3.Connection) -> None:
+        migrate(connection)
+        self._ledger_of(connection).apply(self.circumstances.begin(self._epoch, self._place.node, self._clock))
+
+    def _ledger_of(self, connection: sqlite3.Connection) -> Ledger:
+        if self._ledger is None or self._ledger[0] is not connection:
+            self._ledger = (connection, Ledger(SqliteTables(connection)))
+        return self._ledger[1]
+
+    def _committed(self, envelope: Envelope, ltx: bytes) -> None:
+        """In the writer's thread."""
+        self._loop.call_soon_threadsafe(self._committed_in_loop, envelope, ltx)
+
+    def _committed_in_loop(self, envelope: Envelope, ltx: bytes) -> None:
+        self._recent.remember(envelope, ltx)
+        self.commits.began(envelope.max_txid, self._clock.mono())
+        self._post(av.Committed(envelope.after, envelope.epoch))
+
+    def _dead(self, trouble: BaseException) -> None:
+        self._post(av.StoreFailed(str(trouble)))
+
+    async def serve(self, effect: ae.Serve) -> None:
+        await self._opened(self._place.database)
+
+    def commit(self, effect: Commit) -> None:
+        """Carry a command out in the next group commit; `Carried` follows once it is acknowledged."""
+
+        def done(result: Any, position: Position) -> None:
+            outcome = as_result(result)
+            if isinstance(outcome, StoreFull):
+                self._disk.met_full()
+            self._post(Carried(effect.tag, outcome, position))
+
+        if self._writer is None:
+            done(Unavailable(), self.acknowledged)
+        elif self._disk.full:
+            done(StoreFull(), self.acknowledged)
+        else:
+            self._writer.submit(lambda connection: self._ledger_of(connection).apply(effect.command), done)
+
+    def query(self, question: Callable[[sqlite3.Connection], T], answer: Callable[[T], Any]) -> None:
+        """Ask the store a question in the writer's thread, between group commits; the answer is posted as an event."""
+
+        def done(result: Any, position: Position) -> None:
+            if isinstance(result, BaseException):
+                log.warning("a question to the store failed: %s", result)
+            else:
+                self._post(answer(result))
+
+        if self._writer is not None:
+            self._writer.submit(question, done)
+
+    def acknowledge(self, effect: ae.Acknowledge) -> None:
+        self.gates.acknowledge(effect.position)
+        self.commits.acknowledged(effect.position.txid, self._clock.mono())
+        if self._writer:
+            self._writer.acknowledge(effect.position)
+
+    def freeze(self, effect: ae.Freeze) -> None:
+        """`Frozen` follows once no group commit is under way."""
+        if self._writer:
+            self._writer.freeze(lambda _: self._loop.call_soon_threadsafe(self._post, av.Frozen()))
+
+    def thaw(self, effect: ae.Thaw) -> None:
+        if self._writer:
+            self._writer.thaw()
+
+    def step_down(self, effect: ae.StepDown) -> None:
+        """Close the writer and become a copy again; `WriterClosed` follows."""
+        self.gates.deposed()
+        self._leaving = True
+        self._later(self._become_copy())
+
+    async def _become_copy(self) -> None:
+        async with self._turn:
+            await self._closed()
+            writer, self._writer = self._writer, None
+            if writer:
+                await self._in_thread(writer.close)
+            if self._copy is None:
+                self._copy = self._new_copy()
+                await self._in_thread(self._copy.open)
+            self._leaving = False
+            self._post(av.WriterClosed())
+
+    # --- following ---
+
+    def arrived(self, append: Append, envelope: Envelope, ltx: bytes) -> None:
+        """The bytes of an `Append`, until the core says what to do with them."""
+        self._arrived[append.after] = (envelope, ltx)
+
+    def forget_arrived(self, append: Append) -> None:
+        self._arrived.pop(append.after, None)
+
+    def store_segment(self, effect: ae.StoreSegment) -> None:
+        self._incoming.append(self._arrived.pop(effect.append.after))
+        if len(self._incoming) == 1:
+            self._later(self._store_incoming())
+
+    async def _store_incoming(self) -> None:
+        """Store all that has arrived by now: a backlog costs one sync."""
+        async with self._turn:
+            batch, self._incoming = self._incoming, []
+            while batch and self._copy is not None:
+                batch = await self._store_batch(self._copy, batch)
+
+    async def _store_batch(self, copy: Copy, batch: list[tuple[Envelope, bytes]]) -> list[tuple[Envelope, bytes]]:
+        """What is left: the segments from the first refused one on, or those behind it."""
+        try:
+            position = await self._in_thread(copy.receive_all, batch)
+        except SegmentError as error:
+            self._post(av.SegmentRefused(batch[0][0].after, error.detail))
+            return batch[1:]
+        except OSError as error:
+            self._bear(error)
+            self._post(av.SegmentRefused(batch[0][0].after, "the disk is full"))
+            return []
+        stored = [one for one in batch if one[0].max_txid <= position.txid]
+        for envelope, ltx in stored:
+            self._recent.remember(envelope, ltx)
+            self._post(av.SegmentStored(envelope.after))
+        return batch[len(stored) :]
+
+    def apply(self, effect: ae.Apply) -> None:
+        self.gates.acknowledge(effect.position)
+        self._later(self._apply(effect.position))
+
+    async def _apply(self, position: Position) -> None:
+        async with self._turn:
+            if self._copy is not None:
+                try:
+                    await self._in_thread(self._copy.apply, position)
+                except OSError as error:
+                    self._bear(error)  # what is not applied yet is with the next position
+
+    def rewind(self, effect: ae.Rewind) -> None:
+        self._later(self._rewind(effect.to))
+
+    async def _rewind(self, to: Position) -> None:
+        async with self._turn:
+            if self._copy is None:
+                return
+            try:
+                await self._in_thread(self._copy.rewind, to)
+            except CopyError as error:
+                self._post(av.RewindFailed(error.detail))
+                return
+            self._recent.forget()
+            self._post(av.Rewound(to))
+
+    def fetch_copy(self, effect: ae.FetchCopy) -> None:
+        self._later(self._fetch_copy(effect.source))
+
+    async def _fetch_copy(self, source: str) -> None:
+        """Make the copy equal to that of `source`: by the pages that differ, or, where there is nothing to compare or
+        that came to nothing, by a whole one. Until it is whole and proved it is marked as half a copy."""
+        async with self._turn:
+            place, target = self._place, self._place.replica / "incoming.copy"
+            copy, self._copy = self._copy, None
+            if copy:
+                await self._in_thread(copy.close)
+            try:
+                sums = b"" if self._diff_failed else await self._in_thread(_sums_of, place.database)
+                told = await self._fetch(source, target, sums)
+                await self._in_thread(install, place.database, self._directory, place.array_id, told, target, EMPTY)
+            except (FaError, OSError, TimeoutError, aiohttp.ClientError) as error:
+                target.unlink(missing_ok=True)
+                self._diff_failed = not self._diff_failed
+                self._post(av.CopyFailed(f"no copy from {source}: {error}"))
+                return
+            log.info("made equal to %s by %s of %d bytes", source, told.kind.name.lower(), told.size)
+            self._diff_failed = False
+            self._recent.forget()
+            self._copy = self._new_copy()
+            position = await self._in_thread(self._copy.open)
+            self._post(av.CopyInstalled(position, told.epoch))
+
+    # --- what upkeep looks at ---
+
+    @property
+    def copy(self) -> Copy | None:
+        return self._copy
+
+    @property
+    def kept_up_to(self) -> int:
+        if self._writer:
+            return self._writer.checkpointed
+        return self._copy.marker.txid if self._copy else 0
+
+    # --- shipping ---
+
+    def segment(self, append: Append) -> tuple[Envelope, bytes] | None:
+        """The segment that ends at `append.after`, from memory or from its file; None when it is no longer kept."""
+        if found := self._recent.ending_at(append.after):
+            return found
+        place = self._place
+        return next(iter(self._directory.segments(append.before, append.after.txid, place.array_id, place.index)), None)
+
+    # --- threads and tasks ---
+
+    def _bear(self, error: OSError) -> None:
+        """A full disk is borne; after any other error of the disk this node ends."""
+        if not is_full(error):
+            raise error
+        self._disk.met_full()
+
+    async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (trouble := task.exception()):
+            log.critical("the store of this node failed", exc_info=trouble)
+            self._post(av.StoreFailed(str(trouble)))
+
+
+def _sums_of(database: Path) -> bytes:
+    """The page sums of a closed database file, empty where there is none."""
+    return file_sums(database).to_bytes() if database.exists() else b""

@@ -1,0 +1,123 @@
+"""Who belongs to the array, as this node knows it: the coordinator tells, everybody keeps it and dials by it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fa.core import array_events as av
+from fa.core import work as w
+from fa.core.array import Array
+from fa.core.commands import PutNode
+from fa.core.ledger import Outcome
+from fa.core.model import NodeMode, NodeRow
+from fa.core.view import VOLUME_PREFIX, VOTERS_MAX, Member, on_volume
+from fa.node.links import Links
+from fa.node.requests import ArrayRequests
+from fa.node.roster import RosterFile
+from fa.node.settings import Settings
+from fa.node.window import Window
+from fa.node.wire import Roster, RosterEntry
+from fa.node.witness import VolumeVoters
+
+
+class Membership:
+    def __init__(
+        self,
+        settings: Settings,
+        array: Array,
+        window: Window,
+        links: Links,
+        requests: ArrayRequests,
+        voters: VolumeVoters,
+        file: RosterFile,
+    ) -> None:
+        self._settings = settings
+        self._array = array
+        self._window = window
+        self._links = links
+        self._requests = requests
+        self._voters = voters
+        self._file = file
+        self._epoch = 0
+        self._members: dict[str, RosterEntry] = {}
+        self._incarnations: dict[str, str] = {}  # of the disks of those that were linked
+
+    def begin(self) -> None:
+        """As it was before the last stop."""
+        self._links.know(self._file.load())
+
+    def saw(self, event: Any) -> None:
+        """After each step of the coordinator: tell the nodes who their fellows are, when that changed."""
+        row = event.result.value if isinstance(event, w.Carried) and isinstance(event.result, Outcome) else None
+        if isinstance(row, NodeRow) and row.removed_at is not None:
+            self._strike(row.name)
+        changed = isinstance(event, w.ActiveLoaded) or isinstance(row, NodeRow)
+        came = event.peer if isinstance(event, av.LinkUp) else ""
+        if isinstance(event, av.LinkUp):
+            self._incarnations[came] = event.hello.incarnation
+        if changed or (came and self._window.serving.is_set()):
+            self._tell()
+            self._give_votes()
+
+    def _tell(self) -> None:
+        members = self._window.roster()
+        if members:
+            roster = Roster(self._array.status().epoch, members)
+            self._adopt(roster)
+            self._links.send_all(roster)
+
+    def told(self, peer: str, roster: Roster) -> None:
+        """Only the coordinator tells, and nobody listens to an older one."""
+        if roster.epoch >= self._epoch and peer == self._array.status().coordinator:
+            self._adopt(roster)
+
+    def _adopt(self, roster: Roster) -> None:
+        members = {entry.name: entry for entry in roster.members}
+        self._epoch = roster.epoch
+        if members != self._members:
+            self._members = members
+            self._file.save(members)
+            self._links.know(members)
+
+    def _strike(self, node: str) -> None:
+        """Take its vote and its copy; what the coordinator cannot finish, the next one begins again."""
+        self._requests.wish(lambda number: av.RemoveNode(number, node))
+
+    def _give_votes(self) -> None:
+        """To members that have none yet, as long as there is room: who joined while the coordinator changed, or when
+        all votes were taken."""
+        voters = self._array.status().voters
+        for entry in self._window.roster():
+            incarnation = self._incarnations.get(entry.name)
+            if entry.name in voters or incarnation is None or len(voters) >= VOTERS_MAX:
+                continue
+            voters = (*voters, entry.name)
+            self._add(Member(entry.name, incarnation))
+
+    def _add(self, member: Member) -> None:
+        self._requests.wish(lambda number: av.AddNode(number, member, votes=True))
+
+    # --- when this node begins to lead ---
+
+    async def lead(self) -> None:
+        """Enter this node into the list when it is not there, or moved; finish what an earlier coordinator began."""
+        node, now = self._settings.node, self._window.clock.wall()
+        rows = {row.name: row for row in await self._window.readers.nodes()}
+        known = rows.get(node.name)
+        if known is None or known.address != node.url:
+            mode = known.mode if known else NodeMode.UP
+            row = NodeRow(node.name, mode, node.url, now, index=node.index)
+            await self._window.ask(PutNode(row, now, f"node:{node.name}"))
+        for voter in self._array.status().voters:
+            if voter in rows and rows[voter].removed_at is not None:
+                self._strike(voter)
+        await self._enrol_volume()
+        self._give_votes()
+
+    async def _enrol_volume(self) -> None:
+        """Give the third vote to the volume that `fa init --witness` named, once."""
+        witness = self._settings.array.witness
+        if not on_volume(witness) or witness in self._array.status().voters:
+            return
+        incarnation = await self._voters.enrol(witness.removeprefix(VOLUME_PREFIX))
+        self._add(Member(witness, incarnation))

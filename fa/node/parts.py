@@ -1,0 +1,88 @@
+"""Parts: where an attempt writes until it is published: `.fa/part/` at the volume's root, names never used before."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+
+from fa.core.places import Place
+from fa.node.beneath import folder_beneath, split
+
+PART_FOLDER = ".fa/part"
+GRAVE_FOLDER = ".fa/grave"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose part it is: a node in one of its lives."""
+
+    node: str
+    boot: int
+
+
+def new_part(volume: str, owner: Owner, job: int, product: str, attempt: int) -> Place:
+    """A name that no attempt had or will have, and that nobody outside can guess. It has no suffix on purpose: what is
+    half-written must not look like media to anybody."""
+    safe = "".join(char if char.isascii() and char.isalnum() else "-" for char in product)[:40]
+    name = f"{job}-{safe}-{attempt}-{secrets.token_hex(8)}~{owner.boot}~{owner.node}"
+    return Place(volume, f"{PART_FOLDER}/{name}")
+
+
+def owner_of(path: str) -> Owner | None:
+    """Who made a part, from its name; None for what fa did not name."""
+    match path.rsplit("/", 1)[-1].split("~", 2):
+        case [_, boot, node] if boot.isdigit():
+            return Owner(node, int(boot))
+    return None
+
+
+def is_part(path: str) -> bool:
+    return path.startswith(f"{PART_FOLDER}/") and path.count("/") == 2
+
+
+def make_part_folder(root: str) -> None:
+    with folder_beneath(root, ".fa", make=True):
+        pass
+    with folder_beneath(root, PART_FOLDER, make=True):
+        pass
+
+
+def remove_part(root: str, path: str) -> None:
+    """Remove a part, file or folder; one that is not there is fine. Never anything outside of the part folder."""
+    assert is_part(path), f"{path} is not a part"
+    folder, name = split(path)
+    try:
+        with folder_beneath(root, folder) as fd:
+            _remove_at(fd, name)
+    except FileNotFoundError:
+        pass
+
+
+def _remove_at(fd: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=fd)
+    except IsADirectoryError:
+        shutil.rmtree(name, dir_fd=fd)
+
+
+def bury(root: str, path: str) -> None:
+    """Take a part away for good, so that no late rename can find it: first moved into the grave, atomically, then
+    removed there. Raises `FileNotFoundError` when it is not there: somebody published or buried it."""
+    assert is_part(path), f"{path} is not a part"
+    folder, name = split(path)
+    with folder_beneath(root, folder) as fd, folder_beneath(root, GRAVE_FOLDER, make=True) as grave:
+        os.rename(name, name, src_dir_fd=fd, dst_dir_fd=grave)
+        os.fsync(grave)
+        os.fsync(fd)
+        _remove_at(grave, name)
+
+
+def list_parts(root: str) -> list[tuple[str, float]]:
+    """(path on the volume, mtime in seconds) of all parts; [] where there is no part folder."""
+    try:
+        with folder_beneath(root, PART_FOLDER) as fd, os.scandir(fd) as entries:
+            return [(f"{PART_FOLDER}/{entry.name}", entry.stat(follow_symlinks=False).st_mtime) for entry in entries]
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,34 @@
+"""The last segments in memory, so that shipping them costs no read."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from fa.core.position import Position
+from fa.replication.envelope import Envelope
+
+RECENT_BYTES = 32 << 20
+
+Segment = tuple[Envelope, bytes]
+
+
+class RecentSegments:
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, Segment] = OrderedDict()
+        self._bytes = 0
+
+    def remember(self, envelope: Envelope, ltx: bytes) -> None:
+        self._kept[envelope.max_txid] = (envelope, ltx)
+        self._bytes += len(ltx)
+        while self._bytes > RECENT_BYTES and len(self._kept) > 1:
+            _, (_, old) = self._kept.popitem(last=False)
+            self._bytes -= len(old)
+
+    def ending_at(self, position: Position) -> Segment | None:
+        found = self._kept.get(position.txid)
+        return found if found and found[0].after == position else None
+
+    def forget(self) -> None:
+        """The history changed: what was kept may be of another."""
+        self._kept.clear()
+        self._bytes = 0

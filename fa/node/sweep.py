@@ -1,0 +1,65 @@
+"""Removes parts that nobody will publish: those of this node's earlier lives, and those of nodes that never came back.
+
+A granted part must not go before its grant has come again. The coordinator repeats grants every two seconds to a node
+that it hears, so a part of an earlier life that nothing here refers to, after the node has reported for some time, is
+an orphan. Those of other nodes are left alone for a day."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from fa.core.worker import Worker
+from fa.errors import FaError
+from fa.node import parts
+from fa.node.clock import wall_ms
+from fa.node.parts import Owner
+from fa.node.volumes import Volumes
+
+log = logging.getLogger(__name__)
+
+EVERY = 10.0  # seconds; a part goes at the second look at which nothing refers to it
+FOREIGN_AFTER = 24 * 3600.0  # seconds since it was last written
+
+
+class Sweeper:
+    def __init__(self, me: Owner, volumes: Volumes, worker: Worker) -> None:
+        self._me = me
+        self._volumes = volumes
+        self._worker = worker
+        self._seen: set[str] = set()  # orphans at the last look, volume:path
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY)
+            if self._worker.coordinator is None:
+                self._seen.clear()
+                continue
+            for volume in self._volumes.status():
+                if volume.state == "healthy":
+                    await self._sweep(volume.name, volume.path)
+
+    async def _sweep(self, volume: str, root: str) -> None:
+        try:
+            found = await asyncio.to_thread(parts.list_parts, root)
+            orphans = {f"{volume}:{path}" for path in self._orphans(found)} - self._worker.parts
+            again, self._seen = orphans & self._seen, orphans | self._others(volume)
+            for place in sorted(again):
+                await asyncio.to_thread(parts.remove_part, root, place.partition(":")[2])
+                log.info("removed the orphaned part %s", place)
+        except (FaError, OSError) as error:
+            log.warning("volume %s could not be swept: %s", volume, error)
+
+    def _others(self, volume: str) -> set[str]:
+        return {place for place in self._seen if not place.startswith(f"{volume}:")}
+
+    def _orphans(self, found: Iterable[tuple[str, float]]) -> list[str]:
+        return [path for path, written in found if self._is_orphan(path, written)]
+
+    def _is_orphan(self, path: str, written: float) -> bool:
+        owner = parts.owner_of(path)
+        if owner and owner.node == self._me.node:
+            return owner.boot < self._me.boot
+        return wall_ms() / 1000 - written > FOREIGN_AFTER

@@ -1,0 +1,85 @@
+"""The helper process that looks at one volume, so that a hung mount hangs it and not the node.
+
+It reads one JSON line per question and writes one per answer; who asks gives up after `volume_timeout`. Run as
+``fa _volume-probe ROOT ARRAY_ID NAME``; it keeps nothing and touches only the identity file and one small file."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+IDENTITY = ".fa/volume.json"
+IDENTITY_BYTES_MAX = 4096
+
+
+def look(root: str, array_id: str, name: str) -> dict[str, Any]:
+    """`{state, why, free, total}`: healthy, disconnected, foreign or read-only. Blocks as long as the mount does."""
+    try:
+        Path(root).stat()
+        found = _identity(root)
+        space = os.statvfs(root)
+        _write_a_little(root)
+    except OSError as error:
+        return {"state": _state_of(error), "why": _say(error, root)}
+    sizes = {"free": space.f_bavail * space.f_frsize, "total": space.f_blocks * space.f_frsize}
+    if found.get("array_id") != array_id or found.get("volume") != name:
+        return {"state": "foreign", "why": f"{root} is volume {found.get('volume')!r} of another array", **sizes}
+    return {"state": "healthy", "why": "", **sizes}
+
+
+def _identity(root: str) -> dict[str, Any]:
+    with Path(root, IDENTITY).open("rb") as file:
+        try:
+            found = json.loads(file.read(IDENTITY_BYTES_MAX))
+        except ValueError:
+            return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write_a_little(root: str) -> None:
+    path = Path(root, ".fa", f"probe-{secrets.token_hex(8)}")
+    try:
+        path.write_bytes(b"fa")
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _state_of(error: OSError) -> str:
+    return "read-only" if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC) else "disconnected"
+
+
+def _say(error: OSError, root: str) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{root} has no identity file {IDENTITY}: nothing is mounted there, or not this volume"
+    return f"{root}: {error.strerror}"
+
+
+def adopt(root: str, array_id: str, name: str) -> str:
+    """Write the identity of a volume that has none (`fa init`, `fa join`). "" when it is ours now, else why not."""
+    folder = Path(root, ".fa")
+    folder.mkdir(mode=0o777, exist_ok=True)
+    path = Path(root, IDENTITY)
+    if not path.exists():
+        temporary = folder / f"volume-{secrets.token_hex(8)}"
+        temporary.write_text(json.dumps({"array_id": array_id, "volume": name}))
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            pass  # another node was faster; what it wrote is looked at below
+        finally:
+            temporary.unlink()
+    found = _identity(root)
+    if found.get("array_id") == array_id and found.get("volume") == name:
+        return ""
+    return f"{root} is volume {found.get('volume')!r} of array {found.get('array_id')!r}"
+
+
+def main(root: str, array_id: str, name: str) -> int:
+    for _ in sys.stdin:
+        print(json.dumps(look(root, array_id, name)), flush=True)
+    return 0

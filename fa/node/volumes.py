@@ -1,0 +1,108 @@
+"""The volumes of this node: where they are mounted, and whether they answer.
+
+Each has a helper process (`volume_probe`) that is asked every `PERIOD`; one that does not answer in time makes the
+volume `hung` until it does, and no second helper is started on top of it: what hangs in the kernel cannot be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fa.core.outlook import Space
+from fa.core.work import VolumeHealth
+from fa.errors import FaError
+from fa.node.helper import Helper, HelperEnded, helper_command
+
+log = logging.getLogger(__name__)
+
+PERIOD = 2.0  # seconds between looks
+
+
+class VolumeGone(FaError):
+    """The volume is not usable on this node now."""
+
+    code = "volume-gone"
+    status = 503
+
+
+class Volumes:
+    def __init__(
+        self, node: str, array_id: str, mounts: Mapping[str, str], *, timeout: float, space: Space | None = None
+    ) -> None:
+        self._node = node
+        self._space = space or Space()
+        self._low: dict[str, bool] = {}
+        self._mounts = dict(sorted(mounts.items()))
+        self._timeout = timeout
+        self._status = {
+            name: VolumeHealth(name, root, "disconnected", "not looked at yet") for name, root in self._mounts.items()
+        }
+        self._array_id = array_id
+        self._changed: Callable[[], None] = lambda: None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, changed: Callable[[], None]) -> None:
+        """Look at each once, bounded by the time-out, and go on looking; `changed` is called when a state changes."""
+        self._changed = changed
+        first = [asyncio.Event() for _ in self._mounts]
+        for (name, root), looked in zip(self._mounts.items(), first, strict=True):
+            self._tasks.append(asyncio.create_task(self._watch(name, root, looked), name=f"volume-{name}"))
+        for looked in first:
+            await looked.wait()
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def status(self) -> tuple[VolumeHealth, ...]:
+        return tuple(self._status.values())
+
+    def root(self, name: str, *, write: bool = True) -> str:
+        """Where a volume is mounted. Raises `VolumeGone` with a sentence when it is unknown or not healthy; one that is
+        read-only is good enough for who does not `write`."""
+        status = self._status.get(name)
+        if status is None:
+            raise VolumeGone(f"Volume {name} is not set up on node {self._node}.")
+        if status.state != "healthy" and (write or status.state != "read-only"):
+            raise VolumeGone(f"Volume {name} on node {self._node} is {status.state}: {status.why}.")
+        return status.path
+
+    async def _watch(self, name: str, root: str, looked: asyncio.Event) -> None:
+        prober = Helper(helper_command("volume-probe", root, self._array_id, name))
+        try:
+            while True:
+                self._note(name, root, await _look(prober, self._timeout))
+                looked.set()
+                await asyncio.sleep(PERIOD)
+        finally:
+            prober.kill()
+
+    def _note(self, name: str, root: str, answer: Mapping[str, Any]) -> None:
+        before = self._status[name]
+        status = VolumeHealth(
+            name, root, str(answer["state"]), str(answer["why"]), answer.get("free"), answer.get("total")
+        )
+        self._status[name] = status
+        changed = (before.state, before.why) != (status.state, status.why)
+        if changed:
+            log.info("volume %s is %s %s", name, status.state, status.why)
+        if self._low_changed(status) or changed:
+            self._changed()
+
+    def _low_changed(self, status: VolumeHealth) -> bool:
+        """Whether room begins to run out, or does no more: the coordinator is told."""
+        was = self._low.get(status.name, False)
+        self._low[status.name] = self._space.is_low(status.free, status.total, was)
+        return self._low[status.name] is not was
+
+
+async def _look(prober: Helper, timeout: float) -> Mapping[str, Any]:
+    try:
+        return dict(await prober.ask(None, timeout))
+    except TimeoutError:
+        return {"state": "hung", "why": f"the mount did not answer within {timeout:g} s"}
+    except HelperEnded:
+        return {"state": "disconnected", "why": "the helper process that looks at it ended"}

@@ -1,0 +1,217 @@
+"""The replica directory: the only module that knows how stock Litestream >= 0.5.16 lays files out.
+
+    <root>/ltx/<level>/<min16hex>-<max16hex>.ltx     level 0: one file a group commit; 9: snapshots
+    <root>/chain.log                                 positions and epochs (ours; Litestream ignores it)
+    <root>/journal                                   received segments whose files are not synced yet (ours)
+    <root>/quarantine/                               segments that were never acknowledged and were cut off
+
+The time of a file is its mtime, taken from its header, so timestamps strictly increase by at least 1 ms a segment.
+One directory per node: Litestream cannot tell two histories apart (REPLICATION.md section 5, pitfall 4).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fa.core.position import Position
+from fa.replication.chain import Chain
+from fa.replication.durable import Pieces, place, sync_files, sync_folder
+from fa.replication.envelope import Envelope
+from fa.replication.journal import Journal
+from fa.replication.segment import HEADER, Header, file_name, parse_name
+
+SNAPSHOTS = 9
+SCRATCH = "scratch-"
+"""Folders that begin so are working space; a crash may leave one."""
+LEVELS = range(SNAPSHOTS + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFile:
+    """One file of the directory; ``mtime_ms`` is its time as Litestream sees it."""
+
+    path: Path
+    level: int
+    min_txid: int
+    max_txid: int
+    mtime_ms: int
+    size: int
+
+
+class ReplicaDirectory:
+    """A node's replica directory. Level 0 is written from one thread at a time; the rest may be used from any.
+
+    ``read_only`` is for looking at the directory of a node that may be running: nothing is created or cleaned up.
+    """
+
+    def __init__(self, root: Path, *, read_only: bool = False) -> None:
+        self.root = root
+        self._folders = [root / "ltx" / str(level) for level in LEVELS]
+        if not read_only:
+            for folder in (self._folders[0], self._folders[SNAPSHOTS]):
+                folder.mkdir(parents=True, exist_ok=True)
+            for aside in root.glob("ltx/*/*.tmp"):
+                aside.unlink()
+            for scratch in root.glob(f"{SCRATCH}*"):
+                shutil.rmtree(scratch)
+        self.chain = Chain(root / "chain.log", read_only=read_only)
+        self.journal = None if read_only else Journal(root / "journal")
+        self._unsynced: deque[Path] = deque()
+        self._flushing = threading.Lock()
+        self.last_timestamp = max((file.mtime_ms for level in LEVELS for file in self.files(level)), default=0)
+
+    def close(self) -> None:
+        """Close the chain and the journal."""
+        self.chain.close()
+        if self.journal is not None:
+            self.journal.close()
+
+    def path(self, min_txid: int, max_txid: int, level: int = 0) -> Path:
+        """Where a segment is or would be."""
+        return self._folders[level] / file_name(min_txid, max_txid)
+
+    def files(self, level: int) -> list[SegmentFile]:
+        """The files of a level, by transaction number; other names are skipped, as Litestream does."""
+        found = []
+        try:
+            entries = list(os.scandir(self._folders[level]))
+        except FileNotFoundError:
+            return []
+        for entry in entries:
+            numbers = parse_name(entry.name)
+            if numbers:
+                try:
+                    info = entry.stat()
+                except FileNotFoundError:
+                    continue
+                mtime = info.st_mtime_ns // 1_000_000
+                found.append(SegmentFile(Path(entry.path), level, *numbers, mtime, info.st_size))
+        return sorted(found, key=lambda file: (file.min_txid, file.max_txid))
+
+    def describe(self, path: Path) -> SegmentFile:
+        """The entry of one file that exists."""
+        numbers = parse_name(path.name)
+        assert numbers, "only segments are described"
+        info = path.stat()
+        return SegmentFile(path, int(path.parent.name), *numbers, info.st_mtime_ns // 1_000_000, info.st_size)
+
+    def all_files(self) -> list[SegmentFile]:
+        """The files of all levels."""
+        return [file for level in LEVELS for file in self.files(level)]
+
+    def next_timestamp(self, now_ms: int) -> int:
+        """The time of the next segment: now, but later than any before."""
+        return max(now_ms, self.last_timestamp + 1)
+
+    def write(self, header: Header, data: bytes | memoryview, *, sync: bool = True) -> Path:
+        """Place a segment. With ``sync`` it is durable when this returns, else after the next ``flush``.
+
+        Raises ``OSError`` (nothing is left behind).
+        """
+        if sync:
+            return self.write_pieces(header, (data,), level=0)
+        target = self.path(header.min_txid, header.max_txid)
+        place(target, (data,), mtime_ms=header.timestamp, sync=False)
+        self._unsynced.append(target)
+        self.last_timestamp = max(self.last_timestamp, header.timestamp)
+        return target
+
+    def write_pieces(self, header: Header, pieces: Pieces, *, level: int) -> Path:
+        """Place a segment of any size, durably. Raises ``OSError`` or what ``pieces`` raises; nothing is left then."""
+        target = self.path(header.min_txid, header.max_txid, level)
+        target.parent.mkdir(exist_ok=True)
+        place(target, pieces, mtime_ms=header.timestamp)
+        sync_folder(target.parent)
+        if not level:
+            self.last_timestamp = max(self.last_timestamp, header.timestamp)
+        return target
+
+    def write_journaled(self, segments: Sequence[tuple[Header, bytes, bytes]]) -> None:
+        """Place segments (header, LTX, message that holds them) durably, with one sync. Raises ``OSError``."""
+        assert self.journal is not None, "a read-only directory is not written"
+        messages = [message for _, _, message in segments]
+        if not self.journal.fits(messages):
+            self.flush()
+            self.journal.restart()
+        journaled = self.journal.fits(messages)
+        if journaled:
+            self.journal.append(messages)
+        for header, ltx, _ in segments:
+            self.write(header, ltx, sync=not journaled)
+
+    def flush(self) -> None:
+        """Make every segment written without ``sync`` so far, and the chain, durable. Any thread.
+
+        Raises ``OSError``; the node must stop then, for a sync that failed is never retried.
+
+        Called now and then from a thread of its own it keeps the same call before a checkpoint short.
+        """
+        with self._flushing:
+            written = []
+            while self._unsynced:  # the writer may append meanwhile
+                written.append(self._unsynced.popleft())
+            if written:
+                sync_files(written, self._folders[0])
+            self.chain.sync()
+
+    def drop_quarantined(self, horizon_ms: int) -> None:
+        """Delete what was quarantined and is older than ``horizon_ms`` (unix ms)."""
+        for path in (self.root / "quarantine").glob("*"):
+            if path.stat().st_mtime_ns // 1_000_000 <= horizon_ms:
+                path.unlink()
+
+    def segments(self, after: Position, up_to: int, array_id: str, node_id: int) -> Iterator[tuple[Envelope, bytes]]:
+        """The single segments above ``after`` up to txid ``up_to``, ready to be sent.
+
+        Ends early where a file or its record is not kept any more: then a page diff or a snapshot must help.
+        """
+        before = after
+        for txid in range(after.txid + 1, up_to + 1):
+            position, epoch = self.chain.at(txid), self.chain.epoch(txid)
+            try:
+                data = self.path(txid, txid).read_bytes()
+            except FileNotFoundError:
+                return
+            if position is None or epoch is None:
+                return
+            stamp = Header.from_bytes(data[: HEADER.size]).timestamp
+            yield Envelope(array_id, epoch, node_id, txid, txid, before.checksum, position.checksum, stamp), data
+            before = position
+
+    def quarantine(self, after: int) -> list[Path]:
+        """Move segments above ``after`` out of Litestream's sight, durably, and cut the chain. Returns where they went.
+
+        Only segments that were never acknowledged may go; compacted files hold none of those.
+        """
+        self.flush()
+        self.chain.cut(after)
+        if self.journal is not None:
+            self.journal.clear()
+        moved = []
+        shelf = self.root / "quarantine"
+        for file in reversed(self.all_files()):  # the last first: a crash in between leaves no hole
+            if file.max_txid > after:
+                shelf.mkdir(exist_ok=True)
+                target = _free_name(shelf / file.path.name)
+                file.path.replace(target)
+                moved.append(target)
+        if moved:
+            sync_folder(shelf)
+            for level in {0, SNAPSHOTS}:
+                sync_folder(self._folders[level])
+        return moved
+
+
+def _free_name(path: Path) -> Path:
+    """``path``, or with a number behind it when that is taken."""
+    candidate, number = path, 0
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.name}.{number}")
+    return candidate

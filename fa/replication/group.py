@@ -1,0 +1,99 @@
+"""One group commit: many works in one transaction, each in its own SAVEPOINT."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fa.core.position import Position
+from fa.errors import StoreFull
+from fa.replication.connection import is_fatal, is_full
+from fa.replication.errors import WriterError
+
+Prepare = Callable[[sqlite3.Connection], object]
+
+
+@dataclass(slots=True)
+class Work:
+    """What a submitter wants done, and whom to tell. ``outcome`` is its result or the exception that undid it."""
+
+    run: Callable[[sqlite3.Connection], Any]
+    done: Callable[[Any, Position], object]
+    outcome: Any = None
+
+
+class GroupLost(Exception):
+    """The transaction as a whole was rolled back; ``reason`` is what each of its works is told."""
+
+    def __init__(self, reason: Exception) -> None:
+        self.reason = reason
+        super().__init__(str(reason))
+
+
+def run_works(connection: sqlite3.Connection, works: Sequence[Work], prepare: Prepare | None = None) -> bool:
+    """Begin a transaction, ``prepare`` it, run the works; whether anything was written. The transaction is left open.
+
+    An exception of one work undoes that one alone and becomes its outcome. Raises ``GroupLost`` when SQLite gave the
+    whole transaction up (disk full), ``sqlite3.Error`` when the store is broken.
+    """
+    execute = connection.execute
+    execute("BEGIN IMMEDIATE")
+    before = connection.total_changes
+    cookies = _cookies(connection)
+    if prepare is not None:
+        _guard(connection, prepare)
+    for work in works:
+        execute("SAVEPOINT work")
+        try:
+            work.outcome = work.run(connection)
+        except Exception as trouble:
+            _undo(connection, trouble)
+            work.outcome = trouble
+        execute("RELEASE work")
+    return connection.total_changes != before or _cookies(connection) != cookies
+
+
+def _guard(connection: sqlite3.Connection, prepare: Prepare) -> None:
+    """Run ``prepare``; its failure is the whole group's."""
+    try:
+        prepare(connection)
+    except Exception as trouble:
+        if is_fatal(trouble):
+            raise
+        rollback(connection)
+        raise GroupLost(StoreFull() if is_full(trouble) else trouble) from trouble
+
+
+def _undo(connection: sqlite3.Connection, trouble: Exception) -> None:
+    if is_fatal(trouble):
+        raise trouble
+    if is_full(trouble) or not connection.in_transaction:
+        rollback(connection)
+        raise GroupLost(StoreFull() if is_full(trouble) else trouble)
+    connection.execute("ROLLBACK TO work")
+
+
+def _cookies(connection: sqlite3.Connection) -> list[Any]:
+    """What can be written without counting as a change of rows."""
+    return [connection.execute(f"PRAGMA {name}").fetchone() for name in ("schema_version", "user_version")]
+
+
+def commit(connection: sqlite3.Connection) -> None:
+    """COMMIT. Raises ``GroupLost`` when nothing was committed but the store is sound, else ``sqlite3.Error``."""
+    if not connection.in_transaction:
+        raise WriterError("A work ended the writer's transaction by itself; works must not commit or roll back.")
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.Error as trouble:
+        if is_fatal(trouble):
+            raise
+        rollback(connection)
+        raise GroupLost(StoreFull() if is_full(trouble) else trouble) from trouble
+
+
+def rollback(connection: sqlite3.Connection) -> None:
+    """Give the transaction up, if SQLite has not done so already."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")

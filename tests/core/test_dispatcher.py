@@ -1,0 +1,379 @@
+"""The coordinator's side of the work: what is committed, and what is said once it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from fa.core import commands as c
+from fa.core import work as w
+from fa.core.dispatcher import DEFERRED_LOOK, HOUSE_EVERY, HOUSE_FIRST, HOUSE_NEXT, Kept
+from fa.core.ledger import Outcome
+from fa.core.members import RESEND_AFTER
+from fa.core.model import NewJob, NodeMode, Output
+from fa.core.position import EMPTY
+from fa.core.work import ReportKind
+from fa.errors import StoreFull, Unavailable
+from tests.core.book import AT, ONE, books, row, view
+from tests.core.desk import EPOCH, POSITION, Desk
+
+CLIP = NewJob("san:in/clip.mxf", "one")
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    for book in books("memory"):
+        yield Desk(book)
+
+
+def begin(desk: Desk, *names: str) -> None:
+    desk.serve()
+    desk.join(*names)
+    desk.told.clear()
+    desk.asked.clear()
+
+
+def submit(desk: Desk, jobs: int = 1, **fields: object) -> None:
+    new = NewJob("san:in/clip.mxf", fields.pop("factory", "one"), **fields)  # type: ignore[arg-type]
+    desk.ask(c.SubmitJobs((new,) * jobs, AT))
+
+
+# --- leading ---
+
+
+def test_who_does_not_lead_answers_so_and_commits_nothing(desk: Desk) -> None:
+    for event in (w.Tick(), w.Told("a", w.WorkBeat("a", 1, 1, 1, 1)), w.Carried(1, StoreFull(), EMPTY)):
+        desk.step(event)
+    desk.ask(c.RemoveNode("a", AT))
+    assert isinstance(desk.answers[0].result, Unavailable)
+    assert (desk.asked, desk.told, desk.dispatcher.deadline, desk.dispatcher.members) == ([], [], None, ())
+
+
+def test_a_coordinator_first_reads_what_runs(desk: Desk) -> None:
+    desk.book.submit("two")
+    first, second = desk.book.dispatch(view("a", boot=4))
+    desk.book.do(c.SetQuarantine("b", "one", True, "it fails", AT))
+    desk.book.grant(first)
+    desk.serve()
+    assert [member.name for member in desk.dispatcher.members] == ["a", "b", "c"]
+    assert desk.dispatcher.views() == (), "nobody has said what runs there"
+    desk.beat("a", (second.task, 1), boot=4)
+    desk.offer(view("a"), boot=4)
+    assert desk.dispatcher.runs_on("a") == ((first.task, 1), (second.task, 1))
+    (seen,) = desk.dispatcher.views()
+    assert (seen.boot, seen.used) == (4, (("cpu", 1, 75), ("cpu", 1, 75)))
+    desk.now += RESEND_AFTER
+    desk.beat("a", (second.task, 1))
+    (grant,) = desk.said(w.Grant)
+    assert (grant.task, grant.replace) == (first.task, True), "the factory replaces"
+    desk.join("b")
+    assert desk.dispatcher.views()[1].quarantined == ("one",)
+
+
+def test_before_that_it_listens_to_nobody(desk: Desk) -> None:
+    desk.dispatcher.step(w.Served(EPOCH), w.Moment(1.0, AT))
+    desk.beat("a")
+    assert desk.told == []
+    desk.ask(c.SetNodeMode("a", NodeMode.PAUSED, AT))
+    assert desk.answers[0].position == POSITION
+
+
+def test_a_reign_goes_on_in_a_new_view(desk: Desk) -> None:
+    """What is on its way to the store is answered, nothing is forgotten, and orders say the new epoch."""
+    begin(desk, "a")
+    desk.held = True
+    submit(desk)
+    desk.serve(EPOCH + 2)
+    desk.held = False
+    desk.carry_out()
+    assert len(desk.answers) == 1
+    assert [order.epoch for order in desk.orders()] == [EPOCH + 2]
+    desk.beat("a", epoch=EPOCH)
+    assert desk.said(w.Seen)[0].epoch == EPOCH + 2
+
+
+def test_who_is_deposed_forgets_everything(desk: Desk) -> None:
+    begin(desk, "a")
+    desk.held = True
+    submit(desk)
+    (commit,) = desk.waiting
+    desk.step(w.Deposed())
+    assert (desk.dispatcher.members, desk.dispatcher.deadline) == ((), None)
+    desk.serve(EPOCH + 4)
+    desk.waiting.clear()
+    desk.answers.clear()
+    desk.step(w.Carried(commit.tag, StoreFull(), EMPTY))
+    assert desk.answers == [], "a tag of an earlier reign is nobody's"
+
+
+def test_without_a_majority_nothing_new_is_begun_and_nobody_is_lost(desk: Desk) -> None:
+    begin(desk, "a", "b")
+    desk.step(w.Paused(True))
+    submit(desk)
+    assert desk.dispatcher.deadline == pytest.approx(100.0 + HOUSE_FIRST)
+    desk.tick(10.0)
+    assert desk.orders() == []
+    assert [member.state for member in desk.dispatcher.members] == ["up"] * 3
+    desk.step(w.Paused(False))
+    assert len(desk.orders()) == 1
+    desk.tick(2.9)
+    assert [member.state for member in desk.dispatcher.members] == ["up"] * 3
+
+
+def test_the_pause_of_a_new_coordinator_is_not_forgotten(desk: Desk) -> None:
+    desk.step(w.Paused(True))
+    begin(desk, "a")
+    submit(desk)
+    assert desk.orders() == []
+
+
+# --- dispatch ---
+
+
+def test_a_job_goes_to_the_first_open_slot(desk: Desk) -> None:
+    begin(desk, "a", "b")
+    submit(desk, 5)
+    orders = desk.orders()
+    assert [order.node for order in orders] == ["a", "b", "a", "b"]
+    assert {order.boot for order in orders} == {1}
+    assert desk.dispatcher.runs_on("a") == ((1, 1), (3, 1))
+    desk.report("b", (2, 1), ReportKind.FAILED, error="no", permanent=True)
+    assert [order.task for order in desk.orders()] == [5]
+
+
+def test_one_dispatch_at_a_time(desk: Desk) -> None:
+    begin(desk, "a")
+    desk.held = True
+    submit(desk)
+    desk.step(w.Carried(desk.waiting[0].tag, desk._result(desk.waiting.pop(0).command), POSITION))
+    submit(desk)
+    assert len(desk.commands(c.Dispatch)) == 1
+    desk.held = False
+    desk.carry_out()
+    assert len(desk.orders()) == 2
+
+
+def test_nobody_there_nothing_asked(desk: Desk) -> None:
+    desk.serve()
+    submit(desk)
+    assert desk.commands(c.Dispatch) == []
+    desk.join("a")
+    assert len(desk.orders()) == 1
+
+
+def test_a_store_that_refuses_is_asked_again(desk: Desk) -> None:
+    begin(desk, "a")
+    desk.refuse[c.Dispatch] = StoreFull()
+    submit(desk)
+    assert desk.orders() == []
+    desk.refuse.clear()
+    desk.tick(1.0, beats="a")
+    assert len(desk.orders()) == 1
+
+
+def test_deferred_work_is_woken_when_it_is_due(desk: Desk) -> None:
+    begin(desk, "a")
+    due = AT + 100_000 + 30_000
+    desk.ask(c.SubmitJobs((NewJob("san:x", "one", defer_until=due),), AT + 100_000))
+    desk.tick(29.0, beats="a")
+    assert desk.orders() == []
+    desk.tick(1.0, beats="a")
+    assert len(desk.orders()) == 1
+
+
+def test_work_that_is_due_far_away_is_looked_at_now_and_then(desk: Desk) -> None:
+    """Wall clocks are set: what is due in a year by the old time may be due in a minute by the new one."""
+    begin(desk, "a")
+    desk.ask(c.SubmitJobs((NewJob("san:x", "one", defer_until=AT + 10**10),), AT))
+    desk.commands(c.Dispatch)
+    desk.tick(DEFERRED_LOOK, beats="a")
+    assert len(desk.commands(c.Dispatch)) == 1
+
+
+def test_what_waits_at_the_start_is_dispatched(desk: Desk) -> None:
+    desk.book.submit()
+    desk.book.submit(defer_until=AT + 101_000)
+    begin(desk, "a")
+    assert [desk.book.task(task).state for task in (1, 2)] == ["running", "queued"]
+    desk.tick(1.0, beats="a")
+    assert desk.book.task(2).state == "running"
+
+
+def test_deferred_work_alone_is_learned_of_with_the_first_open_slot(desk: Desk) -> None:
+    desk.book.submit(defer_until=AT + 101_000)
+    begin(desk, "a")
+    desk.tick(1.0, beats="a")
+    assert desk.book.task(1).state == "running"
+
+
+def test_a_higher_priority_while_it_runs_counts_against_the_reserve(desk: Desk) -> None:
+    begin(desk, "a")
+    submit(desk, priority=10)
+    desk.ask(c.SetPriority((1, 99), 80, AT))
+    assert desk.dispatcher.views()[0].used == (("cpu", 1, 80),)
+    desk.ask(c.ActOnJobs(c.JobAction.HOLD, (99,), AT))
+    assert desk.dispatcher.views()[0].used == (("cpu", 1, 80),)
+
+
+# --- publish ---
+
+
+def test_a_grant_is_told_when_it_is_committed(desk: Desk) -> None:
+    begin(desk, "a")
+    submit(desk)
+    (order,) = desk.orders()
+    desk.held = True
+    desk.wish(order)
+    desk.wish(order)
+    assert len(desk.commands(c.AskPublish)) == 1, "one report, one command at a time"
+    assert desk.said(w.Grant) == []
+    desk.carry_out()
+    (grant,) = desk.said(w.Grant, "a")
+    assert (grant.task, grant.attempt, grant.part, grant.output.path) == (1, 1, "san:.fa/part/1-1", order.destination)
+    desk.held = False
+    desk.report("a", (1, 1), ReportKind.PUBLISHED)
+    assert desk.said(w.Heard) == [w.Heard(1, 1, ReportKind.PUBLISHED)]
+    assert desk.dispatcher.runs_on("a") == ()
+    assert desk.book.task(1).state == "succeeded"
+
+
+def test_a_grant_for_what_is_not_known_here_is_not_told(desk: Desk) -> None:
+    begin(desk, "a")
+    desk.held = True
+    desk.ask(c.SetNodeMode("a", NodeMode.UP, AT))
+    granted = c.Granted("a", 9, 1, "san:.fa/part/x", Output("san:out/x", 1, "ab"))
+    desk.step(w.Carried(desk.waiting.pop().tag, Outcome(None, (granted,)), POSITION))
+    assert desk.said(w.Grant) == []
+
+
+def test_a_cancel_stops_the_process_and_its_slots_open_when_it_is_gone(desk: Desk) -> None:
+    begin(desk, "a")
+    submit(desk, 4)
+    desk.orders()
+    desk.ask(c.ActOnJobs(c.JobAction.CANCEL, (1,), AT))
+    assert desk.said(w.Stop, "a") == [w.Stop(1, 1, "cancelled")]
+    assert desk.orders() == [], "it is still being killed"
+    desk.beat("a", (1, 1), (2, 1))
+    assert desk.said(w.Stop) == [w.Stop(1, 1, "it does not count any more")]
+    desk.report("a", (1, 1), ReportKind.STOPPED)
+    assert desk.said(w.Heard) == [w.Heard(1, 1, ReportKind.STOPPED)]
+    desk.beat("a", (2, 1))
+    assert [order.task for order in desk.orders()] == [3]
+
+
+def test_progress_is_that_of_the_attempts_that_count(desk: Desk) -> None:
+    begin(desk, "a", "b")
+    submit(desk)
+    desk.beat("a", (1, 1), (9, 9))
+    desk.beat("b", (1, 2))
+    assert {task: running.key for task, running in desk.dispatcher.progress().items()} == {1: (1, 1)}
+
+
+# --- quarantine ---
+
+
+def test_a_node_that_fails_while_others_succeed_is_quarantined(desk: Desk) -> None:
+    begin(desk, "a", "b")
+    submit(desk, 12)
+    for _ in range(3):
+        for order in desk.orders():
+            if order.node == "a":
+                desk.report("a", (order.task, order.attempt), ReportKind.FAILED, error="bad disk")
+            else:
+                desk.wish(order)
+                desk.report("b", (order.task, order.attempt), ReportKind.PUBLISHED)
+            desk.beat(order.node)
+    assert [(each.node, each.factory) for each in desk.book.tables.quarantines()] == [("a", "one")]
+    assert dict(zip("ab", (view.quarantined for view in desk.dispatcher.views()), strict=True)) == {
+        "a": ("one",),
+        "b": (),
+    }
+    desk.ask(c.SetQuarantine("a", "one", False, "", AT))
+    assert desk.dispatcher.views()[0].quarantined == ()
+
+
+# --- nodes come and go ---
+
+
+def test_a_node_that_joins_or_is_removed_is_known_at_once(desk: Desk) -> None:
+    begin(desk, "a")
+    desk.ask(c.PutNode(row("d"), AT))
+    desk.join("d")
+    assert [view.name for view in desk.dispatcher.views()] == ["a", "d"]
+    desk.ask(c.RemoveNode("d", AT))
+    assert [view.name for view in desk.dispatcher.views()] == ["a"]
+    desk.told.clear()
+    desk.beat("d")
+    assert desk.told == []
+
+
+def test_a_witness_only_votes(desk: Desk) -> None:
+    begin(desk)
+    desk.ask(c.PutNode(replace(row("w"), kind="witness"), AT))
+    desk.beat("w")
+    assert [member.kind for member in desk.dispatcher.members] == ["data", "data", "data", "witness"]
+    submit(desk)
+    desk.offer(view("w"))
+    assert (desk.dispatcher.views(), desk.orders()) == ((), [])
+    desk.tick(4.0)
+    assert desk.dispatcher.members[3].state == "lost", "it is looked for like all others"
+
+
+def test_a_paused_node_gets_nothing_new(desk: Desk) -> None:
+    begin(desk, "a")
+    desk.ask(c.SetNodeMode("a", NodeMode.PAUSED, AT))
+    submit(desk)
+    assert desk.orders() == []
+    assert desk.dispatcher.members[0].state == "paused"
+    desk.ask(c.SetNodeMode("a", NodeMode.UP, AT))
+    assert len(desk.orders()) == 1
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        w.WorkBeat("b", 1, 1, EPOCH, 1),
+        w.Offer(1, view("b"), "", ""),
+        w.Report("b", 1, 1, ReportKind.STOPPED),
+        w.Seen(EPOCH, 1),
+    ],
+)
+def test_nobody_speaks_for_another_node(desk: Desk, message: w.WorkMessage) -> None:
+    begin(desk, "a", "b")
+    desk.step(w.Told("a", message))
+    assert desk.told == []
+    assert desk.commands(c.GiveAway) == []
+
+
+# --- housekeeping ---
+
+
+def test_the_house_is_kept_in_steps_until_it_is_done() -> None:
+    for book in books("memory"):
+        desk = Desk(book, kept=Kept(jobs=1000, events=3))
+        begin(desk, "a")
+        for number in range(210):
+            desk.book.do(c.SetNodeMode("b", (NodeMode.PAUSED, NodeMode.UP)[number % 2], AT))
+        desk.tick(HOUSE_FIRST, beats="a")
+        (first,) = desk.commands(c.KeepHouse)
+        assert (first.events_kept, first.jobs_before) == (3, AT + 160_000 - 1000)
+        desk.tick(HOUSE_NEXT, beats="a")
+        assert len(desk.commands(c.KeepHouse)) == 1, "there was more to do"
+        desk.tick(HOUSE_EVERY - 1, beats="a")
+        assert desk.commands(c.KeepHouse) == []
+        desk.refuse[c.KeepHouse] = StoreFull()
+        desk.tick(1, beats="a")
+        assert len(desk.commands(c.KeepHouse)) == 1
+        desk.tick(HOUSE_EVERY, beats="a")
+        assert len(desk.commands(c.KeepHouse)) == 1
+
+
+def test_what_a_factory_may_overwrite_is_known(desk: Desk) -> None:
+    begin(desk, "a")
+    desk.ask(c.SaveFactory(ONE.replace('"one"', '"again"\nreplace = true', 1), AT))
+    submit(desk, factory="again")
+    (order,) = desk.orders()
+    desk.wish(order)
+    assert desk.said(w.Grant)[0].replace

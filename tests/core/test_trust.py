@@ -1,0 +1,77 @@
+"""What peers remember, and what it proves (R8)."""
+
+from __future__ import annotations
+
+import pytest
+
+from fa.core.array_messages import Greet, Remembered
+from fa.core.trust import Memory, contradiction
+from fa.core.view import Member, View
+
+A, B = Member("a", "a.1"), Member("b", "b.1")
+VIEW = View(1024, "a", (A, B), (A, B), (A, B))
+
+
+def greet(run: str = "r2", boots: int = 2, epoch: int = 2048, txid: int = 9) -> Greet:
+    return Greet("b.1", run, boots, epoch, txid)
+
+
+def test_the_answer_tells_what_was_known_before_the_greeting() -> None:
+    memory = Memory()
+    assert memory.greeted("w.1", "b", greet("r1", boots=1)) == Remembered("w.1", "b.1", "r1", 0, 0, 0)
+    memory.told_epoch("b", "b.1", 2048)
+    memory.acknowledged(VIEW, 7)
+    assert memory.greeted("w.1", "b", greet("r2", boots=2)) == Remembered("w.1", "b.1", "r2", 1, 2048, 7)
+
+
+def test_greeting_twice_contradicts_nothing() -> None:
+    memory = Memory()
+    memory.greeted("w.1", "b", greet())
+    assert contradiction(greet(), memory.greeted("w.1", "b", greet())) == ""
+
+
+def test_a_late_greeting_of_an_earlier_life_changes_nothing() -> None:
+    memory = Memory()
+    memory.greeted("w.1", "b", greet("r3", boots=3))
+    memory.greeted("w.1", "b", greet("r2", boots=2))
+    assert contradiction(greet("r3", boots=3), memory.greeted("w.1", "b", greet("r3", boots=3))) == ""
+
+
+@pytest.mark.parametrize(
+    ("mine", "word"),
+    [(greet(boots=1), "boot"), (greet(epoch=1024), "epoch"), (greet(txid=6), "transaction 7"), (greet(), "")],
+)
+def test_a_disk_set_back_in_time_is_noticed(mine: Greet, word: str) -> None:
+    remembered = Remembered("w.1", "b.1", "r2", 1, 2048, 7)
+    assert word in contradiction(mine, remembered)
+    assert bool(word) == bool(contradiction(mine, remembered))
+
+
+def test_another_incarnation_has_no_past() -> None:
+    assert contradiction(Greet("b.2", "r", 1, 0, 0), Remembered("w.1", "b.1", "r", 9, 9999, 99)) == ""
+
+
+def test_only_the_newest_incarnation_is_remembered() -> None:
+    memory = Memory()
+    memory.told_epoch("b", "b.1", 5000)
+    memory.told_epoch("b", "b.2", 1024)
+    assert [(mark.incarnation, mark.epoch) for mark in memory.all()] == [("b.2", 1024)]
+
+
+def test_acknowledged_marks_only_rise_except_after_an_override() -> None:
+    memory = Memory()
+    memory.acknowledged(VIEW, 9, but="a")
+    memory.acknowledged(VIEW, 5, but="a")
+    assert [(mark.node, mark.txid) for mark in memory.all()] == [("b", 9)]
+    memory.acknowledged(View(2048, "b", (B,), (B,), (B,), forced=1), 5)
+    assert [(mark.node, mark.txid) for mark in memory.all()] == [("b", 5)]
+
+
+def test_only_changes_are_to_be_saved() -> None:
+    memory = Memory()
+    memory.acknowledged(VIEW, 9)
+    assert memory.changed
+    again = Memory(memory.all())
+    again.acknowledged(VIEW, 9)
+    again.told_epoch("a", "a.1", 0)
+    assert not again.changed

@@ -1,0 +1,43 @@
+"""A copy that rotted on its disk is noticed, not believed, and made equal again; one that is gone is made anew."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests.e2e import kit
+from tests.e2e.test_failover import BODY, WAITS
+
+JOBS = 300
+
+
+@pytest.mark.parametrize(("damage", "how"), [("rot", "by diff"), ("loss", "by snapshot")])
+def test_a_damaged_copy_is_made_equal(array: kit.Array, damage: str, how: str) -> None:
+    array.found("a", "--slots", "1")
+    b = array.join("b", "--slots", "1")
+    array.wait_mirror()
+    a = array.coordinator()
+    assert a.name == "a"
+    a.post("/v1/factories", WAITS)
+    a.post("/v1/jobs:batch", {"jobs": [BODY] * JOBS})
+    b.stop()
+    _hurt(b, damage)
+    a.post("/v1/jobs:batch", {"jobs": [BODY] * JOBS})
+    b.start()
+    array.wait_mirror()
+    assert f"made equal to a {how}" in b.tail(200)
+    a.post("/v1/mirror/switchover", {"node": "b"})
+    kit.wait_until("b leads with what it was given", b.leads)
+    assert len(b.jobs()) == 2 * JOBS
+
+
+def _hurt(node: kit.Node, damage: str) -> None:
+    database = node.root / "store" / "fa.db"
+    if damage == "rot":
+        raw = bytearray(database.read_bytes())
+        raw[len(raw) // 2] ^= 0x10
+        database.write_bytes(raw)
+    else:
+        shutil.rmtree(node.root / "store")
+        shutil.rmtree(node.root / "replica")

@@ -1,0 +1,77 @@
+"""The store of a node as it begins to lead and ceases to, in whatever order the core says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fa.core import array_effects as ae
+from fa.core import array_events as av
+from fa.node.clock import Clock
+from fa.node.disk import DiskWatch
+from fa.node.keeper import Keeper, StorePlace
+from fa.replication.transfer import Announcement
+
+
+class Store:
+    """A keeper, and what it posted."""
+
+    def __init__(self, root: Path) -> None:
+        self.posted: list[Any] = []
+        place = StorePlace(root / "fa.db", root / "replica", "array", "a", 1)
+        self.keeper = Keeper(
+            place,
+            Clock(),
+            self.posted.append,
+            self._opened,
+            self._closed,
+            self._fetch,
+            DiskWatch(place.database.parent, self.posted.append),
+        )
+
+    async def _opened(self, database: Path) -> None: ...
+    async def _closed(self) -> None: ...
+
+    async def _fetch(self, source: str, target: Path) -> Announcement:
+        raise AssertionError("nothing is fetched here")
+
+    async def posts(self, kind: type, **fields: Any) -> Any:
+        """The first event of this kind with these fields, once it was posted."""
+        async with asyncio.timeout(60):
+            while True:
+                for event in self.posted:
+                    if isinstance(event, kind) and all(getattr(event, name) == fields[name] for name in fields):
+                        return event
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    made = Store(tmp_path)
+    await made.keeper.open()
+    yield made
+    await made.keeper.close()
+
+
+async def test_a_view_that_changes_while_the_store_is_opened_is_led_in_its_own_epoch(store: Store) -> None:
+    """Else the newer epoch would never get its first commit, and nothing be acknowledged ever again."""
+    store.keeper.lead(ae.Lead(2049))
+    store.keeper.lead(ae.Lead(4097))
+    await store.posts(av.Committed, epoch=4097)
+
+
+async def test_a_coordinator_that_is_forced_leads_again_after_it_has_stepped_down(store: Store) -> None:
+    """`fa force` on a coordinator without a majority: both effects come in one step."""
+    store.keeper.lead(ae.Lead(2049))
+    first = await store.posts(av.Committed, epoch=2049)
+    store.keeper.acknowledge(ae.Acknowledge(first.position))
+    store.keeper.step_down(ae.StepDown())
+    store.keeper.lead(ae.Lead(4097))
+    closed = await store.posts(av.WriterClosed)
+    again = await store.posts(av.Committed, epoch=4097)
+    assert again.position.txid > first.position.txid
+    assert store.posted.index(closed) < store.posted.index(again), "not by the writer that was being closed"

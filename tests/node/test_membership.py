@@ -1,0 +1,140 @@
+"""Who belongs to the array: what becomes of a member that was removed, whoever leads meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from fa.core import array_events as av
+from fa.core import commands as c
+from fa.core import work as w
+from fa.core.array_messages import Hello
+from fa.core.ledger import Outcome
+from fa.core.model import NodeMode, NodeRow
+from fa.core.position import EMPTY
+from fa.core.view import Member
+from fa.node.membership import Membership
+from fa.node.requests import ArrayRequests
+from fa.node.roster import RosterFile
+from fa.node.settings import Array, Node, Settings
+from fa.node.wire import Roster, RosterEntry
+
+
+def row(name: str, removed: int | None = None, address: str = "") -> NodeRow:
+    return NodeRow(name, NodeMode.UP, address or f"https://127.0.0.1:{ord(name)}", 1, removed, ord(name))
+
+
+class Site:
+    """Node a, with what its membership talks to."""
+
+    def __init__(self, root: Path, *rows: NodeRow, voters: tuple[str, ...] = ()) -> None:
+        self.posted: list[Any] = []
+        self.asked: list[Any] = []
+        self.sent: list[Roster] = []
+        self.known: list[dict[str, RosterEntry]] = []
+        self.rows = rows
+        self.serving = True
+        listen = "127.0.0.1:97"
+        self.settings = Settings(Array("test", "1"), Node("a", listen))
+        status = SimpleNamespace(voters=voters, epoch=7, coordinator="a")
+        array: Any = SimpleNamespace(status=lambda: status)
+        links: Any = SimpleNamespace(know=self.known.append, send_all=self.sent.append)
+        window: Any = SimpleNamespace(
+            roster=self._roster, readers=self, ask=self._ask, serving=SimpleNamespace(is_set=lambda: self.serving),
+            clock=SimpleNamespace(wall=lambda: 5),
+        )  # fmt: skip
+        nobody: Any = None
+        self.file = RosterFile(root / "roster.json")
+        self.membership = Membership(
+            self.settings, array, window, links, ArrayRequests(self.posted.append), nobody, self.file
+        )
+
+    async def nodes(self) -> tuple[NodeRow, ...]:
+        return self.rows
+
+    async def _ask(self, command: c.Command) -> None:
+        self.asked.append(command)
+
+    def _roster(self) -> tuple[RosterEntry, ...]:
+        return tuple(RosterEntry(r.name, r.address, r.kind, r.index) for r in self.rows if r.removed_at is None)
+
+    def added(self) -> list[Member]:
+        return [event.member for event in self.posted if isinstance(event, av.AddNode)]
+
+    def struck(self) -> list[str]:
+        return [event.node for event in self.posted if isinstance(event, av.RemoveNode)]
+
+
+def carried(value: Any) -> w.Carried:
+    return w.Carried(1, Outcome(value), EMPTY)
+
+
+async def test_a_removed_node_loses_its_vote_and_its_link(tmp_path: Path) -> None:
+    site = Site(tmp_path, row("a"), row("b", removed=9))
+    site.membership.saw(carried(row("b", removed=9)))
+    assert site.struck() == ["b"]
+    assert [entry.name for entry in site.sent[-1].members] == ["a"] == list(site.known[-1])
+    assert list(site.file.load()) == ["a"]
+
+
+async def test_a_change_of_a_member_is_told_and_costs_no_vote(tmp_path: Path) -> None:
+    site = Site(tmp_path, row("a"), row("b"))
+    site.membership.saw(carried(row("b")))
+    site.membership.saw(carried("something else"))
+    assert site.struck() == [] and len(site.sent) == 1
+
+
+async def test_the_next_coordinator_finishes_what_the_last_one_began(tmp_path: Path) -> None:
+    rows = (row("a"), row("b", removed=9), row("c", removed=9), row("d"))
+    site = Site(tmp_path, *rows, voters=("a", "b", "d", "volume:san"))
+    await site.membership.lead()
+    assert site.struck() == ["b"] and site.asked == []
+
+
+async def test_a_coordinator_enters_itself_where_it_is_not_known_or_moved(tmp_path: Path) -> None:
+    for rows in ((), (row("a", address="https://10.9.9.9:1"),)):
+        site = Site(tmp_path, *rows)
+        await site.membership.lead()
+        (command,) = site.asked
+        assert isinstance(command, c.PutNode) and command.node.address == "https://127.0.0.1:97"
+
+
+def came(name: str) -> av.LinkUp:
+    return av.LinkUp(name, Hello("1", name, f"{name}-disk", "data", 0, 1, "run", 1))
+
+
+async def test_who_joined_while_the_coordinator_changed_gets_its_vote(tmp_path: Path) -> None:
+    """The wish of the old coordinator died with it; the new one sees a member without a vote."""
+    site = Site(tmp_path, row("a"), row("b"), row("c"), voters=("a", "b"))
+    site.membership.saw(came("b"))
+    assert site.added() == []
+    site.membership.saw(came("c"))
+    assert site.added() == [Member("c", "c-disk")]
+    site.membership.saw(came("z"))
+    assert len(set(site.added())) == 1, "who is no member gets none"
+    site = Site(tmp_path, row("a"), row("c"), voters=("a",))
+    site.serving = False
+    site.membership.saw(came("c"))
+    assert site.added() == [], "it does not lead"
+    await site.membership.lead()
+    assert site.added() == [Member("c", "c-disk")]
+
+
+async def test_five_vote(tmp_path: Path) -> None:
+    site = Site(tmp_path, *(row(name) for name in "abcdefg"), voters=("a", "b", "c", "d"))
+    site.serving = False
+    for name in "efg":
+        site.membership.saw(came(name))
+    await site.membership.lead()
+    assert site.added() == [Member("e", "e-disk")]
+
+
+async def test_only_the_coordinator_is_listened_to(tmp_path: Path) -> None:
+    site = Site(tmp_path, row("a"))
+    news = Roster(7, (RosterEntry("b", "https://b:1", "data", 2),))
+    site.membership.told("c", news)
+    assert site.known == []
+    site.membership.told("a", news)
+    site.membership.told("a", Roster(6, ()))
+    assert [list(known) for known in site.known] == [["b"]]

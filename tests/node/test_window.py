@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fa.core.commands import AckAlert
+from fa.core.ledger import Outcome
+from fa.core.position import Position
+from fa.core.work import Answer, Asked
+from fa.errors import Unavailable
+from fa.node.answers import Answers
+from fa.node.settings import Array, Node, Settings, Timing
+from fa.node.window import Window
+
+COMMAND = AckAlert(1, "me", 0)
+
+
+def window(patience: float, serving: bool, post: Any = lambda event: None) -> Window:
+    """A node's window with nothing behind it but a store that `post` stands for."""
+    settings = Settings(
+        Array("test", "1"), Node("a", "127.0.0.1:7001"), timing=Timing(forward_timeout_seconds=patience)
+    )
+    machine: Any = SimpleNamespace(array=SimpleNamespace(status=lambda: SimpleNamespace(secondaries=("b",))))
+    nothing: Any = None
+    made = Window(settings, machine, Answers(post), *[nothing] * 4, asyncio.Event(), *[nothing] * 3)
+    if serving:
+        made.serving.set()
+    return made
+
+
+async def test_a_command_that_is_never_acknowledged_is_answered_all_the_same() -> None:
+    """A stalled array: the client is told to come again with the same key, and waits no longer than that."""
+    with pytest.raises(Unavailable, match="did not acknowledge") as raised:
+        await window(0.01, serving=True).ask(COMMAND)
+    assert "same Idempotency-Key" in (raised.value.hint or "")
+
+
+async def test_nobody_is_asked_before_this_node_serves() -> None:
+    asked: list[Any] = []
+    with pytest.raises(Unavailable):
+        await window(0.01, serving=False, post=asked.append).ask(COMMAND)
+    assert not asked
+
+
+async def test_an_acknowledged_command_says_how_safe_it_is() -> None:
+    def carry_out(asked: Asked) -> None:
+        answer = Answer(asked.request, Outcome("done"), Position(3, 1))
+        asyncio.get_running_loop().call_soon(made.answers.answer, answer)
+
+    made = window(30.0, serving=True, post=carry_out)
+    done = await made.ask(COMMAND)
+    assert (done.value, done.position, done.durability) == ("done", Position(3, 1), "mirrored")

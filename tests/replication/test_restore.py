@@ -1,0 +1,229 @@
+"""Restores of any moment, by our code and by the real litestream (REPLICATION.md section 7, items 1, 2, 6 and 7)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from fa.replication.directory import ReplicaDirectory
+from fa.replication.errors import LineageBroken, NoSuchMoment, RestoreTargetExists, SegmentCorrupt, StockToolFailed
+from fa.replication.litestream import dump_digest, find_program, row_counts, stock_restore, verify
+from fa.replication.restore import restore
+from fa.replication.segment import NO_CHECKSUM, Header, encode, file_name
+from fa.replication.writer import Limits
+from tests.replication.conftest import Bench, insert, memory_backed
+
+
+def moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def digest(directory: Path, out: Path, **how: object) -> str:
+    stock_restore(directory, out, **how)  # type: ignore[arg-type]
+    return dump_digest(out)
+
+
+@pytest.fixture(scope="module")
+def long_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, dict[int, str]]]:
+    """A closed store of 1,001 transactions across checkpoints and a restart, and dumps of every 250th state."""
+    shelf = memory_backed(tmp_path_factory.mktemp("long"))
+    home = shelf / "a"
+    dumps: dict[int, str] = {}
+    clock = iter(range(1_700_000_000_000, 1_800_000_000_000, 10))
+
+    def note(connection: sqlite3.Connection) -> None:
+        dumps[bench.writer.position.txid] = dump(connection)
+
+    for epoch in (1, 2):
+        bench = Bench(home, limits=Limits(wal_bytes=400_000), now_ms=lambda: next(clock))
+        bench.writer.open_epoch(epoch)
+        for number in range(499 + epoch):
+            bench.do(insert(f"{epoch}-{number}-" + "x" * (number % 97) * 10))
+            if bench.writer.position.txid % 250 == 0:
+                bench.do(note)
+        bench.close()
+        assert not bench.dead
+    assert bench.writer.position.txid == 1003
+    yield bench, dumps
+    shutil.rmtree(shelf)
+
+
+def dump(connection: sqlite3.Connection) -> str:
+    return hashlib.sha256("".join(connection.iterdump()).encode()).hexdigest()
+
+
+def test_the_stock_tool_restores_the_same_bytes(long_run: tuple[Bench, dict[int, str]], tmp_path: Path) -> None:
+    bench, _ = long_run
+    stock_restore(bench.directory.root, tmp_path / "stock.db")
+    ours = restore(ReplicaDirectory(bench.directory.root, read_only=True), tmp_path / "ours.db")
+    assert ours.position == bench.writer.position
+    assert ours.proved
+    assert (tmp_path / "stock.db").read_bytes() == (tmp_path / "ours.db").read_bytes() == bench.db.read_bytes()
+
+
+def test_every_recorded_transaction_is_restored(long_run: tuple[Bench, dict[int, str]], tmp_path: Path) -> None:
+    bench, dumps = long_run
+    assert len(dumps) == 4
+    directory = ReplicaDirectory(bench.directory.root, read_only=True)
+    for txid, expected in dumps.items():
+        assert digest(directory.root, tmp_path / f"s{txid}", txid=txid) == expected
+        restore(directory, tmp_path / f"o{txid}", txid)
+        assert dump_digest(tmp_path / f"o{txid}") == expected
+
+
+def test_moments_are_clamped_by_us_and_strict_for_the_stock_tool(
+    long_run: tuple[Bench, dict[int, str]], tmp_path: Path
+) -> None:
+    bench, dumps = long_run
+    directory = ReplicaDirectory(bench.directory.root, read_only=True)
+    files = directory.files(0)
+    at = files[499].mtime_ms
+    assert files[499].max_txid == 500
+    for name, when, txid in [
+        ("equal", at, 500),
+        ("one later", at + 1, 500),
+        ("one earlier", at - 1, 499),
+        ("last", files[-1].mtime_ms, 1003),
+        ("after the last", files[-1].mtime_ms + 10**9, 1003),
+        ("first", files[0].mtime_ms, 1),
+    ]:
+        assert restore(directory, tmp_path / name, moment(when)).position.txid == txid
+    assert dump_digest(tmp_path / "equal") == dumps[500]
+    with pytest.raises(NoSuchMoment, match="reaches from 2023"):
+        restore(directory, tmp_path / "before", moment(files[0].mtime_ms - 1))
+    assert not (tmp_path / "before").exists()
+    assert digest(directory.root, tmp_path / "s", at=moment(at + 1)) == dumps[500]
+    assert digest(directory.root, tmp_path / "t", at=moment(at)) != dumps[500], "strictly before"
+    with pytest.raises(StockToolFailed, match="timestamp does not exist"):
+        stock_restore(directory.root, tmp_path / "u", at=moment(files[-1].mtime_ms + 10**9))
+
+
+def test_verify_reports_rows(long_run: tuple[Bench, dict[int, str]]) -> None:
+    bench, _ = long_run
+    report = verify(ReplicaDirectory(bench.directory.root, read_only=True))
+    assert report.identical
+    assert report.rows == {"position": 1, "t": 1001}
+
+
+@pytest.fixture
+def small(bench: Bench, tmp_path: Path) -> Path:
+    """The directory of a store of seven transactions; safe to damage."""
+    for number in range(6):
+        bench.do(insert(f"{number}" * 9000))
+    bench.close()
+    shutil.copytree(bench.directory.root, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def single(root: Path, txid: int) -> Path:
+    return root / "ltx" / "0" / file_name(txid, txid)
+
+
+def test_a_copy_without_its_times_still_knows_them(small: Path, tmp_path: Path) -> None:
+    times = [file.mtime_ms for file in ReplicaDirectory(small, read_only=True).files(0)]
+    for path in small.glob("ltx/0/*"):
+        os.utime(path)
+    directory = ReplicaDirectory(small, read_only=True)
+    assert restore(directory, tmp_path / "x", moment(times[3])).position.txid == 4
+
+
+def test_a_page_that_is_nowhere_is_missed(tmp_path: Path) -> None:
+    directory = ReplicaDirectory(tmp_path / "replica")
+    for txid, commit in ((1, 1), (2, 4)):
+        header = Header(512, commit, txid, txid, txid, 1)
+        directory.write(header, encode(header, [(1, bytes(512))]))
+    with pytest.raises(LineageBroken, match="Page 2 is in none"):
+        restore(directory, tmp_path / "out")
+
+
+def test_strangers_in_the_folder_are_ignored(small: Path, tmp_path: Path) -> None:
+    for name in (b"x.tmp", b"..ltx", b"a\nb.ltx", b"\xff\xfe.ltx", b"-rf"):
+        Path(os.fsdecode(os.fsencode(small / "ltx" / "0") + b"/" + name)).write_bytes(b"")
+    stock_restore(small, tmp_path / "s")
+    assert restore(ReplicaDirectory(small, read_only=True), tmp_path / "x").position.txid == 7
+
+
+def _cut(path: Path, length: int) -> None:
+    os.truncate(path, length)
+
+
+def _flip(path: Path, position: int) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[position] ^= 1
+    path.write_bytes(raw)
+
+
+DAMAGE = {
+    "gap": lambda path: path.unlink(),
+    "zero length": lambda path: _cut(path, 0),
+    "torn": lambda path: _cut(path, path.stat().st_size - 20),
+    "flipped page number": lambda path: _flip(path, 103),
+    "flipped index": lambda path: _flip(path, path.stat().st_size - 26),
+    "flipped crc": lambda path: _flip(path, path.stat().st_size - 1),
+    "says it has checksums": lambda path: _flip(path, 7),
+}
+assert NO_CHECKSUM == 2
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_directory_is_refused_by_both(small: Path, tmp_path: Path, kind: str) -> None:
+    DAMAGE[kind](single(small, 4))
+    if kind == "says it has checksums":
+        _flip(single(small, 4), 7)
+        raw = bytearray(single(small, 4).read_bytes())
+        raw[7] = 0
+        single(small, 4).write_bytes(raw)
+    with pytest.raises((LineageBroken, SegmentCorrupt)):
+        restore(ReplicaDirectory(small, read_only=True), tmp_path / "ours")
+    assert not list(tmp_path.glob("ours*"))
+    with pytest.raises(StockToolFailed):
+        stock_restore(small, tmp_path / "stock")
+
+
+def stock_restore_is_wrong(root: Path, out: Path) -> None:
+    """The stock tool, without an integrity check, says nothing and writes a broken database."""
+    command = [str(find_program()), "restore", "-o", str(out), root.as_uri()]
+    assert subprocess.run(command, capture_output=True, timeout=120).returncode == 0
+    connection = sqlite3.connect(out)
+    assert connection.execute("PRAGMA integrity_check").fetchall() != [("ok",)]
+    connection.close()
+
+
+def test_two_mixed_histories_are_refused_although_the_stock_tool_takes_them(small: Path, tmp_path: Path) -> None:
+    other = Bench(tmp_path / "other")
+    other.writer.open_epoch(1)
+    for number in range(9):
+        other.do(insert("abcdefghi"[number] * 9000))
+    other.close()
+    shutil.copy2(single(other.directory.root, 8), single(small, 8))
+    shutil.copy2(single(other.directory.root, 9), single(small, 9))
+    stock_restore_is_wrong(small, tmp_path / "stock")
+    chain = small / "chain.log"
+    chain.write_bytes(chain.read_bytes() + (other.directory.root / "chain.log").read_bytes()[7 * 32 : 9 * 32])
+    with pytest.raises(LineageBroken, match="two histories"):
+        restore(ReplicaDirectory(small, read_only=True), tmp_path / "ours")
+
+
+def test_nothing_is_overwritten(small: Path, tmp_path: Path) -> None:
+    out = tmp_path / "precious"
+    out.write_text("mine")
+    with pytest.raises(RestoreTargetExists):
+        restore(ReplicaDirectory(small, read_only=True), out)
+    assert out.read_text() == "mine"
+
+
+def test_hostile_names_of_the_output(small: Path, tmp_path: Path) -> None:
+    for name in ("-o", "a\nb", "%d {x} 'q' \"q\"", "é😀"):
+        restored = restore(ReplicaDirectory(small, read_only=True), tmp_path / name, 3)
+        assert restored.position.txid == 3
+        assert row_counts(tmp_path / name)["t"] == 2
+    with pytest.raises(NoSuchMoment):
+        restore(ReplicaDirectory(small, read_only=True), tmp_path / "z", 8)
