@@ -139,24 +139,28 @@ class AsyncClient:
         """What happens in the array, for ever: goes to the next node when one dies, resumes after the last id.
 
         Raises only what trying again cannot help: `Unauthorized`, `Forbidden`, `Invalid`, and `Unreachable` when no
-        node ever answered. Between nodes it yields `Stale`, then `Live`."""
+        node ever answered. Between nodes it yields `Stale`, then `Live`; and `Relist` after `Live`, not before, when
+        the stream could not be resumed: a list that is read once it is open misses nothing."""
         self.last_id = since
+        begun = False
         wanted = {"topics": ",".join(topics), "q": query}
         target = "/v1/stream?" + urlencode({key: value for key, value in wanted.items() if value})
         retry = Retry(self.target.doors, self._door, self._opened, time.monotonic(), float("inf"))
         while True:
             trouble, error = Trouble.LOST, "the stream ended"
             try:
+                resumed = bool(self.last_id) or not begun
                 async with self._open_stream(target, retry.door) as answer:
                     if answer.status == GONE:
-                        self.last_id = ""
-                        yield Relist()
+                        self.last_id, begun = "", True
                         await asyncio.sleep(PAUSE_FIRST)
                         continue
                     await self._admit(answer)
-                    self._door, self._opened = retry.door, True
+                    self._door, self._opened, begun = retry.door, True, True
                     retry = Retry(self.target.doors, self._door, True, time.monotonic(), float("inf"))
                     yield Live(answer.headers.get("Fa-Node", ""))
+                    if not resumed:
+                        yield Relist()
                     async for event in self._events(answer):
                         yield event
             except _Busy as busy:

@@ -186,13 +186,15 @@ class Desk:
         """Something of the live stream."""
         match feed:
             case Live(node):
+                if not self.world.link.node:
+                    self.jobs.missed()  # what it listed before the stream was open for the first time
                 self.world.link.live, self.world.link.node = True, node
                 self.world.everything_is_old()
             case Stale(why):
                 self.world.link.live, self.world.link.why = False, why
             case Relist():
                 self.world.everything_is_old()
-                self.jobs.reload()
+                self.jobs.missed()
             case _:
                 self._event(feed.name, feed.data)
         self.world.link.heard = self.now

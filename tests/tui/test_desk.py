@@ -597,6 +597,14 @@ def test_missed_events_make_everything_old() -> None:
     assert "v1005.mxf" in seat.text
 
 
+def test_what_was_listed_before_the_stream_was_open_is_listed_again() -> None:
+    seat = Seat(opened=False).press("2")
+    seat.array.total += 5
+    seat.desk.heard(Live("a"))
+    seat.settle()
+    assert "v1005.mxf" in seat.text
+
+
 def test_ages_are_counted_by_the_clock_of_the_server() -> None:
     seat = Seat().press("2")
     seat.tell("", "2026-11-26T13:00:00.000Z")

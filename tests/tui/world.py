@@ -34,7 +34,13 @@ class Seat:
     """Somebody at the dashboard."""
 
     def __init__(
-        self, array: Array | None = None, width: int = 120, height: int = 36, look: Look | None = None, **options: Any
+        self,
+        array: Array | None = None,
+        width: int = 120,
+        height: int = 36,
+        look: Look | None = None,
+        opened: bool = True,  # the live stream
+        **options: Any,
     ) -> None:
         self.array = array or Array()
         self.width, self.height = width, height
@@ -44,7 +50,8 @@ class Seat:
         self.waiting: list[Send] = []  # requests that are not answered while `held`
         self.held = False
         self.desk.start()
-        self.desk.heard(Live("a"))
+        if opened:
+            self.desk.heard(Live("a"))
         self.settle()
         self.tick()
         self.desk.lines(width, height)

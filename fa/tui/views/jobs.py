@@ -106,6 +106,11 @@ class Jobs:
         if not self.loaded:
             self.reload()
 
+    def missed(self) -> None:
+        """Something may have happened unheard: what was listed, or is being listed, is read again."""
+        if self.loaded or self._reading:
+            self.reload()
+
     def reload(self, order: Order | None = None) -> None:
         """Read the list anew from its top (or, with a reversed order, its end)."""
         order = order or self.window.order
