@@ -126,6 +126,7 @@ class Array:
         state = self._state
         state.me = Member(state.me.node, event.incarnation)
         state.mark, state.boots, state.ballot = event.mark, event.boots, event.ballot
+        state.booted_at = event.ballot.epoch
         state.copy = event.boots * BOOT_STRIDE
         state.chain = Chain(event.chain)
         state.memory = Memory(event.marks)

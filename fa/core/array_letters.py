@@ -65,6 +65,11 @@ class Letters:
             if state.role is Role.WAITING:
                 self._seat.election.again_in(state, 0.0)
 
+    def _told_epoch(self, sender: str, incarnation: str, epoch: int) -> None:
+        peer = self._state.peers.get(sender)
+        if peer:
+            self._state.memory.told_epoch(sender, incarnation, peer.run, epoch)
+
     def _set_back(self, why: str) -> None:
         """This disk is older than it was. It stops leading, and is another member from now on."""
         if self._state.mark is Mark.SUSPECT:
@@ -110,14 +115,14 @@ class Letters:
 
     def _promise(self, sender: str, message: ms.Promise) -> None:
         proposal = self._seat.proposal
-        self._state.memory.told_epoch(sender, message.incarnation, message.epoch)
+        self._told_epoch(sender, message.incarnation, message.epoch)
         if proposal:
             voter = Member(sender, message.incarnation)
             self._seat.settle(proposal.promised(self._state, voter, message))
 
     def _accepted(self, sender: str, message: ms.Accepted) -> None:
         proposal = self._seat.proposal
-        self._state.memory.told_epoch(sender, message.incarnation, message.epoch)
+        self._told_epoch(sender, message.incarnation, message.epoch)
         if proposal:
             voter = Member(sender, message.incarnation)
             self._seat.settle(proposal.accepted(self._state, voter, message))
@@ -207,7 +212,7 @@ class Letters:
         return view is not None and view.holds(self._state.me)
 
     def _beat_ok(self, sender: str, message: ms.BeatOk) -> None:
-        self._state.memory.told_epoch(sender, message.incarnation, message.epoch)
+        self._told_epoch(sender, message.incarnation, message.epoch)
         leader = self._current(message.epoch)
         if leader:
             leader.beat_ok(self._state, sender, message)

@@ -41,6 +41,7 @@ class Greet:
     run: str
     boots: int
     epoch: int
+    """The highest it knew when it booted."""
     txid: int
 
 

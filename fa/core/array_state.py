@@ -63,7 +63,7 @@ class State:
     """The facts. ``ballot`` is what is durable; assign it only through ``save``."""
 
     __slots__ = (
-        "acked", "alone_at", "ballot", "boots", "busy", "call", "calls", "chain", "config", "copy", "effects", "full",
+        "acked", "alone_at", "ballot", "boots", "booted_at", "busy", "call", "calls", "chain", "config", "copy", "effects", "full",
         "mark", "me", "memory", "now", "peers", "pending", "rng", "role", "seen", "stalled", "trusted", "why",
     )  # fmt: skip
 
@@ -74,7 +74,7 @@ class State:
         self.effects: list[Effect] = []
         self.me = Member(config.node, "")
         self.mark = Mark.RESYNCING
-        self.boots = 0
+        self.boots, self.booted_at = 0, 0  # booted_at: the epoch that this disk knew then
         self.ballot = Ballot()
         self.chain = Chain()
         self.memory = Memory()
@@ -162,7 +162,8 @@ class State:
                 self.send(member.node, message)
 
     def greeting(self) -> Greet:
-        return Greet(self.me.incarnation, self.config.run, self.boots, self.ballot.epoch, self.chain.end.txid)
+        """What this disk knew when it booted: the epoch it was told since then proves nothing."""
+        return Greet(self.me.incarnation, self.config.run, self.boots, self.booted_at, self.chain.end.txid)
 
     def greet(self) -> None:
         """Ask everybody this disk knows of what they remember of it (R8)."""

@@ -39,8 +39,12 @@ class PeerMark:
     node: str
     incarnation: str
     run: str = ""
+    """The run that greeted last. What it did is no news to it: an answer to it tells ``former_boots`` and
+    ``former_epoch``, which were known when it greeted first."""
     boots: int = 0
     epoch: int = 0
+    former_boots: int = 0
+    former_epoch: int = 0
     txid: int = 0
     forced: int = 0
     """``View.forced`` when ``txid`` was noted: an operator's override voids what was acknowledged before it."""
@@ -59,17 +63,20 @@ class Memory:
         return tuple(mark for _, mark in sorted(self._marks.items()))
 
     def greeted(self, by: str, node: str, greet: Greet) -> Remembered:
-        """Note a greeting, and answer what was known before it. The same run greeting again contradicts nothing."""
+        """Note a greeting, and answer what was known before it, as often as the same run asks: an answer may be lost."""
         known = self._of(node, greet.incarnation)
-        again = known.run == greet.run
-        if greet.boots > known.boots:
-            self._keep(replace(known, run=greet.run, boots=greet.boots))
-        boots = 0 if again else known.boots
-        return Remembered(by, known.incarnation, greet.run, boots, known.epoch, known.txid)
+        if known.run == greet.run:
+            boots, epoch = known.former_boots, known.former_epoch
+        else:
+            boots, epoch = known.boots, known.epoch
+            if greet.boots > known.boots:
+                self._keep(replace(known, run=greet.run, boots=greet.boots, former_boots=boots, former_epoch=epoch))
+        return Remembered(by, known.incarnation, greet.run, boots, epoch, known.txid)
 
-    def told_epoch(self, node: str, incarnation: str, epoch: int) -> None:
+    def told_epoch(self, node: str, incarnation: str, run: str, epoch: int) -> None:
+        """Note an epoch that ``run`` has on its disk. Before it has greeted it would look like one of a former run."""
         known = self._of(node, incarnation)
-        if epoch > known.epoch:
+        if epoch > known.epoch and run == known.run:
             self._keep(replace(known, epoch=epoch))
 
     def acknowledged(self, view: View, txid: int, but: str = "") -> None:

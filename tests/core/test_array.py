@@ -385,6 +385,7 @@ def test_the_deadline_is_the_next_thing_to_do() -> None:
 
 def test_marks_of_peers_are_saved_some_time() -> None:
     array = led_pair()
+    array.step(ev.Received("b", ms.Greet("b.1", "b-run", 1, 1024, 0)), 0.9)
     for now in (1.0, 3.0, 6.0):
         array.step(ev.Received("b", beat_ok(2048, 1, 2)), now)
         effects = array.step(ev.Woken(), now)

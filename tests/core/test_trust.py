@@ -19,7 +19,7 @@ def greet(run: str = "r2", boots: int = 2, epoch: int = 2048, txid: int = 9) -> 
 def test_the_answer_tells_what_was_known_before_the_greeting() -> None:
     memory = Memory()
     assert memory.greeted("w.1", "b", greet("r1", boots=1)) == Remembered("w.1", "b.1", "r1", 0, 0, 0)
-    memory.told_epoch("b", "b.1", 2048)
+    memory.told_epoch("b", "b.1", "r1", 2048)
     memory.acknowledged(VIEW, 7)
     assert memory.greeted("w.1", "b", greet("r2", boots=2)) == Remembered("w.1", "b.1", "r2", 1, 2048, 7)
 
@@ -28,6 +28,23 @@ def test_greeting_twice_contradicts_nothing() -> None:
     memory = Memory()
     memory.greeted("w.1", "b", greet())
     assert contradiction(greet(), memory.greeted("w.1", "b", greet())) == ""
+
+
+def test_an_answer_that_was_lost_is_given_again() -> None:
+    memory = Memory()
+    memory.greeted("w.1", "b", greet("r1", boots=1))
+    memory.told_epoch("b", "b.1", "r1", 3072)
+    lost = memory.greeted("w.1", "b", greet("r2", boots=2))
+    memory.told_epoch("b", "b.1", "r2", 5120)
+    assert memory.greeted("w.1", "b", greet("r2", boots=2)) == lost
+    assert "3072" in contradiction(greet("r2", boots=2), lost)
+
+
+def test_an_epoch_told_before_the_greeting_is_none_of_a_former_run() -> None:
+    memory = Memory()
+    memory.told_epoch("b", "b.1", "r1", 2048)
+    remembered = memory.greeted("w.1", "b", greet("r1", boots=1, epoch=1024))
+    assert contradiction(greet("r1", boots=1, epoch=1024), remembered) == ""
 
 
 def test_a_late_greeting_of_an_earlier_life_changes_nothing() -> None:
@@ -53,8 +70,10 @@ def test_another_incarnation_has_no_past() -> None:
 
 def test_only_the_newest_incarnation_is_remembered() -> None:
     memory = Memory()
-    memory.told_epoch("b", "b.1", 5000)
-    memory.told_epoch("b", "b.2", 1024)
+    memory.greeted("w.1", "b", Greet("b.1", "r1", 1, 0, 0))
+    memory.told_epoch("b", "b.1", "r1", 5000)
+    memory.greeted("w.1", "b", Greet("b.2", "r2", 2, 0, 0))
+    memory.told_epoch("b", "b.2", "r2", 1024)
     assert [(mark.incarnation, mark.epoch) for mark in memory.all()] == [("b.2", 1024)]
 
 
@@ -73,5 +92,5 @@ def test_only_changes_are_to_be_saved() -> None:
     assert memory.changed
     again = Memory(memory.all())
     again.acknowledged(VIEW, 9)
-    again.told_epoch("a", "a.1", 0)
+    again.told_epoch("a", "a.1", "", 0)
     assert not again.changed
