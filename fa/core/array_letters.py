@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from fa.core import array_messages as ms
+from fa.core.array_follower import BOOT_STRIDE
 from fa.core.array_leader import Leader
 from fa.core.array_roles import LEADERS, Role, Step
 from fa.core.array_seat import Seat
 from fa.core.trust import Mark, contradiction
-from fa.core.view import Member, View, has_quorum, newest
+from fa.core.view import Member, View, everyone, has_quorum, newest, on_volume
 
 
 class Letters:
@@ -52,18 +53,23 @@ class Letters:
         if message.run != state.config.run:
             return
         mine = state.greeting()
-        if state.mark is Mark.RESYNCING:
-            mine = replace(mine, txid=message.txid)
+        if state.mark is Mark.RESYNCING or state.copy != state.boots * BOOT_STRIDE:
+            mine = replace(mine, txid=message.txid)  # this run threw the old copy away, as it was told to
         why = contradiction(mine, message)
         if why:
             self._set_back(why)
             return
         self._confirmed.add(Member(sender, message.by))
         self._told = view = newest((state.view, self._told, message.view))
-        if not state.trusted and view is not None and has_quorum(view.quorums(), {state.me, *self._confirmed}):
+        if not state.trusted and view is not None and has_quorum(view.quorums(), self._unopposed(view)):
             state.trusted = True
             if state.role is Role.WAITING:
                 self._seat.election.again_in(state, 0.0)
+
+    def _unopposed(self, view: View) -> set[Member]:
+        """The voters that know of nothing that speaks against this disk. A witness reaches no volume, so none can."""
+        silent = everyone(view.quorums()) if self._state.config.kind == "witness" else ()
+        return {self._state.me, *self._confirmed, *(voter for voter in silent if on_volume(voter.node))}
 
     def _told_epoch(self, sender: str, incarnation: str, epoch: int) -> None:
         peer = self._state.peers.get(sender)

@@ -52,6 +52,9 @@ class Requests:
         if all(voter.node != event.node for voter in wished):
             self._refuse(event.id, f"{event.node} has no vote")
             return
+        if self._is_former(event.by):
+            self._refuse(event.id, f"{event.by.node} has another disk by now: ask again")
+            return
         leader.changes.want_voters(self._seat.state, leader.view, event.id, _replaced(wished, event.node, event.by))
 
     def switch_over(self, event: ev.SwitchOver) -> None:
@@ -90,6 +93,13 @@ class Requests:
         else:
             leader.look()
         return leader
+
+    def _is_former(self, member: Member) -> bool:
+        """Is this a disk that its node no longer has? It would never vote."""
+        me, peer = self._seat.state.me, self._seat.state.peers.get(member.node)
+        if member.node == me.node:
+            return member != me
+        return peer is not None and peer.up and peer.incarnation != member.incarnation
 
     def _refuse(self, request: int, why: str) -> None:
         self._seat.state.emit(Answered(request, why))

@@ -63,7 +63,7 @@ class Memory:
         return tuple(mark for _, mark in sorted(self._marks.items()))
 
     def greeted(self, by: str, node: str, greet: Greet) -> Remembered:
-        """Note a greeting, and answer what was known before it, as often as the same run asks: an answer may be lost."""
+        """Note a greeting, and answer what was known before it, as often as this run asks: an answer may be lost."""
         known = self._of(node, greet.incarnation)
         if known.run == greet.run:
             boots, epoch = known.former_boots, known.former_epoch

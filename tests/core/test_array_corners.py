@@ -14,7 +14,7 @@ from fa.core.array import Array
 from fa.core.array_state import Config
 from fa.core.position import EMPTY, Position
 from fa.core.trust import Mark
-from fa.core.view import EPOCH_STRIDE, Ballot, View
+from fa.core.view import EPOCH_STRIDE, Ballot, Member, View
 from tests.core.test_array import A, B, W, append, at, born, chain, hello, kinds, only, sent
 
 PAIR = View(EPOCH_STRIDE, "a", (A, B), (A, B, W), (A, B, W))
@@ -280,3 +280,21 @@ def test_the_report_before_forcing_says_whether_this_copy_was_in_sync() -> None:
     outside, inside = following(ALONE).force_report(), following().force_report()
     assert "was not in sync: everything acknowledged after transaction 3 is lost" in outside
     assert "nothing acknowledged is lost" in inside and "was not in sync" not in inside
+
+
+def test_a_copy_that_was_replaced_as_told_owes_nothing_to_the_marks_of_the_old_one() -> None:
+    array, _ = born("b", ALONE, 3)
+    array.step(ev.Received("a", NOTHING), 0.0)
+    array.step(ev.Received("a", ms.Resync(EPOCH_STRIDE, "a", 1_000_000)), 0.1)
+    array.step(ev.CopyInstalled(at(1), EPOCH_STRIDE), 0.2)
+    effects = array.step(ev.Received("w", ms.Remembered("w.1", "b.1", "b-run", 0, 0, 3)), 0.3)
+    assert not only(effects, ef.SaveIdentity)
+
+
+def test_a_witness_needs_no_word_of_a_volume() -> None:
+    """It reaches none, so no volume can know of it; with one of the other two disks gone, it still votes."""
+    voters = (A, B, Member("volume:san", "san.1"))
+    view = View(EPOCH_STRIDE, "a", (A, B), voters, voters)
+    array, _ = born("w", view, kind="witness")
+    array.step(ev.Received("b", ms.Remembered("b.1", "w.1", "w-run", 0, 0, 0)), 0.1)
+    assert sent(array.step(ev.Received("b", ms.Prepare(2048)), 0.2), "b", ms.Promise)

@@ -236,3 +236,11 @@ def test_a_learner_that_ends_before_all_that_is_remembered_fetches_a_whole_copy(
     effects += array.step(ev.Received("c", beat_ok(2048, 3, 2, node="c")), 0.4)
     assert sent(effects, "c", ms.Resync) == [ms.Resync(2048, "a", 0)]
     assert not sent(effects, "c", ms.Compare) and not shipped(effects)
+
+
+def test_a_vote_is_not_given_to_a_disk_that_its_node_no_longer_has() -> None:
+    array = led_pair()
+    effects = array.step(ev.ReplaceVoter(1, "w", Member("a", "a.0")), 1.0)
+    assert effects == [ef.Answered(1, "a has another disk by now: ask again")]
+    effects = array.step(ev.ReplaceVoter(2, "w", Member("b", "b.0")), 1.0)
+    assert effects == [ef.Answered(2, "b has another disk by now: ask again")]
