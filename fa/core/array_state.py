@@ -63,8 +63,9 @@ class State:
     """The facts. ``ballot`` is what is durable; assign it only through ``save``."""
 
     __slots__ = (
-        "acked", "alone_at", "ballot", "booted_at", "boots", "busy", "call", "calls", "chain", "config", "copy", "effects",
-        "full", "mark", "me", "memory", "now", "peers", "pending", "rng", "role", "seen", "stalled", "trusted", "why",
+        "acked", "alone_at", "ballot", "booted_at", "boots", "busy", "call", "calls", "chain",
+        "config", "copy", "effects", "full", "mark", "me", "memory", "now", "peers",
+        "pending", "rng", "role", "seen", "stalled", "trusted", "why",
     )  # fmt: skip
 
     def __init__(self, config: Config, rng: Random) -> None:
