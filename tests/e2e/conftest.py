@@ -1,11 +1,21 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e import kit
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Show the logs of the nodes of a test that failed, while its fixtures still hold them."""
+    report = yield
+    if report.failed:
+        report.sections += [("the nodes", "\n".join(kit.logs()))]
+    return report
 
 
 @pytest.fixture(scope="session")

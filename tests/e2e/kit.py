@@ -276,15 +276,25 @@ AnyArray = TypeVar("AnyArray", bound=Array)
 
 @contextmanager
 def closing(made: AnyArray) -> Iterator[AnyArray]:
-    """An array that is killed at the end, whatever happens; a failure shows the logs."""
+    """An array that is killed at the end, whatever happens; `conftest` shows the logs of one whose test fails."""
+    OPEN.append(made)
     try:
         yield made
     except BaseException:
-        for node in made.nodes:
-            print(f"--- log of {node.name} ---\n{node.tail(60)}")
+        print("\n".join(logs()))
         raise
     finally:
+        OPEN.remove(made)
         made.close()
+
+
+OPEN: list[Array] = []
+"""The arrays of the test that runs."""
+
+
+def logs() -> list[str]:
+    """The last lines of every node that runs."""
+    return [f"--- log of {node.name} ---\n{node.tail(60)}" for made in OPEN for node in made.nodes]
 
 
 def make_clip(path: Path, seconds: float = 2.0, size: str = "320x180") -> Path:
