@@ -289,7 +289,8 @@ class Keeper:
             return batch[1:]
         except OSError as error:
             self._bear(error)
-            self._post(av.SegmentRefused(batch[0][0].after, "the disk is full"))
+            for envelope, _ in batch:  # the core waits for a word about each
+                self._post(av.SegmentRefused(envelope.after, "the disk is full"))
             return []
         stored = [one for one in batch if one[0].max_txid <= position.txid]
         for envelope, ltx in stored:
@@ -348,8 +349,7 @@ class Keeper:
             self._diff_failed = False
             self._recent.forget()
             self._copy = self._new_copy()
-            position = await self._in_thread(self._copy.open)
-            self._post(av.CopyInstalled(position, told.epoch))
+            self._post(av.CopyInstalled(await self._in_thread(self._copy.open), told.epoch))
 
     # --- what upkeep looks at ---
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 
 from fa.core import array_effects as ae
 from fa.core import array_events as av
+from fa.core.array_messages import Append
 from fa.node.clock import Clock
 from fa.node.disk import DiskWatch
 from fa.node.keeper import Keeper, StorePlace
+from fa.replication.envelope import Envelope
 from fa.replication.transfer import Announcement
 
 
@@ -75,3 +78,21 @@ async def test_a_coordinator_that_is_forced_leads_again_after_it_has_stepped_dow
     again = await store.posts(av.Committed, epoch=4097)
     assert again.position.txid > first.position.txid
     assert store.posted.index(closed) < store.posted.index(again), "not by the writer that was being closed"
+
+
+async def test_every_segment_that_a_full_disk_keeps_out_is_refused(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The core queued them all: one without an answer would be waited for ever, and none behind it taken."""
+
+    def full(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(type(store.keeper.copy), "receive_all", full)
+    envelopes = [Envelope("array", 1024, 1, number, number, number, number + 1, 0) for number in (1, 2, 3)]
+    for envelope in envelopes:
+        append = Append(1024, envelope.before, envelope.after, 1024, envelope.before)
+        store.keeper.arrived(append, envelope, b"")
+        store.keeper.store_segment(ae.StoreSegment("b", append))
+    for envelope in envelopes:
+        await store.posts(av.SegmentRefused, position=envelope.after)
