@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from fa.core import array_messages as ms
-from fa.core.array_follower import BOOT_STRIDE
 from fa.core.array_leader import Leader
 from fa.core.array_roles import LEADERS, Role, Step
 from fa.core.array_seat import Seat
@@ -53,8 +52,8 @@ class Letters:
         if message.run != state.config.run:
             return
         mine = state.greeting()
-        if state.mark is Mark.RESYNCING or state.copy != state.boots * BOOT_STRIDE:
-            mine = replace(mine, txid=message.txid)  # this run threw the old copy away, as it was told to
+        if state.mark is Mark.RESYNCING or not self._counted_on(message.view):
+            mine = replace(mine, txid=message.txid)
         why = contradiction(mine, message)
         if why:
             self._set_back(why)
@@ -65,6 +64,12 @@ class Letters:
             state.trusted = True
             if state.role is Role.WAITING:
                 self._seat.election.again_in(state, 0.0)
+
+    def _counted_on(self, view: View | None) -> bool:
+        """May this copy have to prove what was acknowledged with it? One that left the in-sync set may have been
+        replaced by a shorter one since, as it was told to.
+        """
+        return view is None or view.holds(self._state.me)
 
     def _unopposed(self, view: View) -> set[Member]:
         """The voters that know of nothing that speaks against this disk. A witness reaches no volume, so none can."""
