@@ -17,14 +17,12 @@ from fa.core.view import Member, View, everyone, has_quorum, newest, on_volume
 class Letters:
     """The register's voter, and the doors to election, proposal, mirror and follower."""
 
-    __slots__ = ("_confirmed", "_routes", "_seat", "_state", "_told")
+    __slots__ = ("_confirmed", "_routes", "_seat", "_state")
 
     def __init__(self, seat: Seat) -> None:
         self._seat = seat
         self._state = seat.state
         self._confirmed: set[Member] = set()
-        self._told: View | None = None
-        """The newest view that a peer told: those who voted in an older one may be gone for ever."""
         self._routes: dict[type[ms.Message], Callable[[str, Any], None]] = {
             ms.Greet: self._greet, ms.Remembered: self._remembered,
             ms.Query: self._query, ms.Stat: self._stat,
@@ -59,7 +57,7 @@ class Letters:
             self._set_back(why)
             return
         self._confirmed.add(Member(sender, message.by))
-        self._told = view = newest((state.view, self._told, message.view))
+        state.told = view = newest((state.view, state.told, message.view))
         if not state.trusted and view is not None and has_quorum(view.quorums(), self._unopposed(view)):
             state.trusted = True
             if state.role is Role.WAITING:

@@ -65,7 +65,7 @@ class State:
     __slots__ = (
         "acked", "alone_at", "ballot", "booted_at", "boots", "busy", "call", "calls", "chain",
         "config", "copy", "effects", "full", "mark", "me", "memory", "now", "peers",
-        "pending", "rng", "role", "seen", "stalled", "trusted", "why",
+        "pending", "rng", "role", "seen", "stalled", "told", "trusted", "why",
     )  # fmt: skip
 
     def __init__(self, config: Config, rng: Random) -> None:
@@ -92,6 +92,9 @@ class State:
         self.role = Role.WAITING
         self.seen = 0
         self.trusted = False
+        self.told: View | None = None
+        """The newest view that a peer told while this disk was not believed: those who voted in an older one may be
+        gone for ever."""
         self.alone_at = 0.0
         """When this disk may be believed without anybody's word; see ``believe_alone``."""
         self.why = "this node has just started"
@@ -168,8 +171,9 @@ class State:
 
     def greet(self) -> None:
         """Ask everybody this disk knows of what they remember of it (R8)."""
-        if self.view is not None:
-            self.send_each(everyone((self.view.voters, self.view.prev, self.view.in_sync)), self.greeting())
+        views = [view for view in (self.view, self.told) if view is not None]
+        members = everyone(each for view in views for each in (view.voters, view.prev, view.in_sync))
+        self.send_each(members, self.greeting())
 
     def believe_alone(self) -> None:
         """Believe this disk without anybody's word, when its own vote decides and those it knows of had time to

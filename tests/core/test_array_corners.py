@@ -298,3 +298,13 @@ def test_a_witness_needs_no_word_of_a_volume() -> None:
     array, _ = born("w", view, kind="witness")
     array.step(ev.Received("b", ms.Remembered("b.1", "w.1", "w-run", 0, 0, 0)), 0.1)
     assert sent(array.step(ev.Received("b", ms.Prepare(2048)), 0.2), "b", ms.Promise)
+
+
+def test_the_voters_of_a_newer_view_are_greeted_too() -> None:
+    """Those of the view that this disk knows may be gone for ever."""
+    array, _ = born("b", PAIR)
+    array.step(ev.LinkUp("w", hello("w", "witness")), 0.0)
+    newer = replace(PAIR, epoch=9 * EPOCH_STRIDE, voters=(A, B, Member("x", "x.1")))
+    array.step(ev.Received("w", ms.Remembered("w.1", "b.1", "b-run", 0, 0, 0, view=newer)), 0.1)
+    effects = [effect for now in range(1, 9) for effect in array.step(ev.Woken(), float(now))]
+    assert sent(effects, "x", ms.Greet)
