@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from fa.cli import colours, tables
+from fa.cli import colours, tables, terminal
 from fa.cli.exits import AUTH, OK, UNREACHABLE, exit_code
 from fa.cli.tables import Item, Look, Noun
 from fa.client.calls import Call
@@ -106,7 +105,7 @@ class Context:
     @property
     def look(self) -> Look:
         tty = sys.stdout.isatty() and self.format != "csv"
-        columns = max(shutil.get_terminal_size().columns, ROW_COLUMNS_MIN) if tty else 0
+        columns = max(terminal.columns(), ROW_COLUMNS_MIN) if tty else 0
         now = self.client.now() if "client" in self.__dict__ else datetime.now(UTC)
         header = not self.option("no_header", False)
         return Look(now, columns, self.format == "wide", header, colours.paint if self.styled else colours.plain)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from fa.cli import tables
@@ -57,7 +56,7 @@ def _print(context: Context, items: Sequence[Item]) -> None:
         for item in items:
             context.print(tables.as_json(item, None))
         return
-    look = replace(context.look, header=False, columns=0)
+    look = context.look._replace(header=False, columns=0)
     for item in items:
         severity = clean(item.get("severity"))
         cells = [tables.cell(column, item, look) for column in EVENT.columns if column.title in ("SUBJECT", "TEXT")]

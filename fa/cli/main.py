@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from fa.cli.context import Context
 from fa.cli.exits import INTERRUPTED, OK, PIPE_CLOSED, USAGE, exit_code
-from fa.cli.parser import Parser, UsageError, add_reach
+from fa.cli.parser import Parser, UsageError, add_reach, pick_reach
 from fa.client.text import clean_lines
 from fa.errors import FaError
 
@@ -62,11 +62,13 @@ EXAMPLES = (
 
 
 def build_parser(word: str | None = None) -> Parser:
-    """The parser of all commands; with ``word`` of that one alone (the others are only listed), which starts faster."""
+    """The parser of all commands; with ``word`` of that one alone, which starts faster. A word that there is not gets
+    all of them, not configured: they are only named."""
     parser = Parser(prog="fa", description="A failover transcoding array.", examples=EXAMPLES)
     add_reach(parser)
     group = parser.add_subparsers(metavar="COMMAND", parser_class=Parser)
-    for name, (module, configure, summary) in WORDS.items():
+    known = {word: WORDS[word]} if word in WORDS else WORDS
+    for name, (module, configure, summary) in known.items():
         sub = group.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
         if word is None or word == name:
             getattr(importlib.import_module(f"fa.cli.{module}"), configure)(sub)
@@ -90,8 +92,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> int:
     try:
-        parser = build_parser(_word(argv))
-        args = parser.parse_args(argv)
+        reach, rest = pick_reach(argv)
+        parser = build_parser(rest[0] if rest else "")
+        args = parser.parse_args([*reach, *rest])
     except UsageError as error:
         sys.stderr.write(f"{clean_lines(f'fa: {error}')}\n    Try: {error.command} --help\n")
         return USAGE
@@ -106,9 +109,3 @@ def _run(argv: list[str]) -> int:
     except FaError as error:
         context.complain(error)
         return exit_code(error)
-
-
-def _word(argv: list[str]) -> str | None:
-    """The command in ``argv``; None (load all) when options stand before it."""
-    first = argv[0] if argv else "--help"
-    return None if first.startswith("-") and first not in ("-h", "--help") else first

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from fa.cli import terminal
 
 if TYPE_CHECKING:
     from fa.cli.context import Context
@@ -24,11 +26,18 @@ class UsageError(Exception):
         self.command = command
 
 
+class Formatter(argparse.HelpFormatter):
+    """Is made for every option that is added, so it looks at the terminal the cheap way."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=terminal.columns() - 2)
+
+
 class Parser(argparse.ArgumentParser):
     """Raises `UsageError` instead of leaving the process."""
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), **more: Any) -> None:
-        super().__init__(*args, **{"allow_abbrev": False, **more})
+        super().__init__(*args, **{"allow_abbrev": False, "formatter_class": Formatter, **more})
         self.examples = tuple(examples)
 
     def format_help(self) -> str:
@@ -44,6 +53,8 @@ class Parser(argparse.ArgumentParser):
         if action.choices is None or value in action.choices:
             return
         known = [str(choice) for choice in action.choices]
+        import difflib  # here: only for a slip of the finger
+
         near = difflib.get_close_matches(str(value), known, 1, 0.5)
         what = "command" if isinstance(action, argparse._SubParsersAction) else "choice"
         more = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
@@ -52,6 +63,7 @@ class Parser(argparse.ArgumentParser):
 
 def commands(parser: Parser) -> Callable[[str, str, Configure], None]:
     """Make ``parser`` a group; the answer adds a command to it: name, summary, what configures its parser."""
+    add_reach(parser)
     group = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
 
     def add(name: str, summary: str, configure: Configure) -> None:
@@ -73,17 +85,39 @@ def leaf(parser: Parser, run: Run, *examples: str, lists: bool = False, changes:
         _flag(group, "--yes", "do not ask for confirmation (asked on a terminal only)")
 
 
+REACH = (
+    ("--dir", "D", "state directory of a node on this machine ($FA_DIR, /var/lib/fa)"),
+    ("--addr", "URL[,URL…]", "addresses of nodes; the next one is tried when one does not answer ($FA_ADDR)"),
+    ("--token-file", "F", "file with the API token ($FA_TOKEN_FILE)"),
+    ("--cacert", "F", "the array's CA certificate ($FA_CACERT)"),
+)
+NO_COLOR = "--no-color"
+
+
 def add_reach(parser: argparse.ArgumentParser) -> None:
-    """The options that say which array is meant; they may stand before or after the command."""
+    """The options that say which array is meant; they may stand anywhere (see `pick_reach`)."""
     group = parser.add_argument_group("which array")
-    for name, metavar, text in (
-        ("--dir", "D", "state directory of a node on this machine ($FA_DIR, /var/lib/fa)"),
-        ("--addr", "URL[,URL…]", "addresses of nodes; the next one is tried when one does not answer ($FA_ADDR)"),
-        ("--token-file", "F", "file with the API token ($FA_TOKEN_FILE)"),
-        ("--cacert", "F", "the array's CA certificate ($FA_CACERT)"),
-    ):
+    for name, metavar, text in REACH:
         group.add_argument(name, metavar=metavar, help=text, default=argparse.SUPPRESS)
-    _flag(group, "--no-color", "no colour ($NO_COLOR)")
+    _flag(group, NO_COLOR, "no colour ($NO_COLOR)")
+
+
+def pick_reach(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The options of `add_reach` with their values, and the other words. So they may stand between any two words, where
+    argparse would end a list of names. One whose value is missing stays where it is: its command says so."""
+    reach: list[str] = []
+    rest: list[str] = []
+    words, valued = deque(argv), {name for name, _, _ in REACH}
+    while words and words[0] != "--":
+        word = words.popleft()
+        name, joined, _ = word.partition("=")
+        if word == NO_COLOR or (joined and name in valued):
+            reach.append(word)
+        elif word in valued and words and not words[0].startswith("-"):
+            reach += [word, words.popleft()]
+        else:
+            rest.append(word)
+    return reach, [*rest, *words]
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TextIO
 
+from fa.cli import terminal
 from fa.cli.nouns import percent
 from fa.cli.tables import Item
 from fa.cli.times import clock
@@ -66,7 +66,7 @@ class Live:
 
     @property
     def columns(self) -> int:
-        return shutil.get_terminal_size().columns - 1
+        return terminal.columns() - 1
 
     def draw(self, lines: Sequence[str]) -> None:
         """Show these instead of the last ones; nothing is sent when they are the same."""

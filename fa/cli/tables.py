@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from fa.cli.times import age, read_time, rfc3339, size
 from fa.client.text import clean, clean_json, fit, width
@@ -20,8 +18,7 @@ NOTHING = "-"
 Item = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """``kind``: text, time (an age for people), bytes, state (coloured). ``wide``: only with -o wide and csv.
     ``cut``: may be shortened on a narrow terminal, from the left, since names of files differ at their end."""
 
@@ -32,8 +29,7 @@ class Column:
     cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Noun:
+class Noun(NamedTuple):
     """A kind of object: what one is called in `name` output, which field names it, its columns."""
 
     name: str
@@ -49,8 +45,7 @@ def column(title: str, field: str, kind: str = "text", *, wide: bool = False, cu
     return Column(title, lambda item: item.get(field), kind, wide, cut)
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """What the table is for. ``columns`` of the terminal, 0 = a pipe: nothing cut, tabs, RFC 3339."""
 
     now: datetime
@@ -110,6 +105,8 @@ def _line(row: Sequence[str], widths: Sequence[int], columns: Sequence[Column], 
 
 def as_csv(noun: Noun, items: Iterable[Item], look: Look) -> str:
     """All columns, RFC 4180 with bare line feeds; times as RFC 3339."""
+    import csv  # here, as few ask for it
+
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     if look.header:

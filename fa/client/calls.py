@@ -6,8 +6,8 @@ The names follow the words of the command line; a test holds that each has its r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 PAGE_MAX = 500  # items a page, the server's limit
@@ -17,18 +17,20 @@ NODE_ACTIONS = ("pause", "resume", "drain")
 SAFE_METHODS = ("GET", "HEAD")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+class Call(NamedTuple):
     """One request. ``body`` is sent as JSON, ``text`` as it is with its ``media`` type; ``route`` is the template."""
 
     method: str
     route: str
-    names: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = _NONE
+    query: Mapping[str, str] = _NONE
     body: Any = None
     text: str | None = None
     media: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = _NONE
 
     @property
     def target(self) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import ssl
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from fa.client.calls import PAGE_MAX, Call
@@ -28,8 +27,7 @@ STATUS_ERROR = 400
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL; the ssl module has no name for it
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What came back. ``headers`` are as the server wrote them."""
 
     status: int
@@ -65,7 +63,7 @@ class Client:
         patience: float = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        new_key: Callable[[], str] = lambda: uuid.uuid4().hex,
+        new_key: Callable[[], str] = lambda: os.urandom(16).hex(),
     ) -> None:
         self.target = target
         self.node = ""  # that answered last
@@ -100,13 +98,13 @@ class Client:
         left = limit
         while True:
             size = PAGE_MAX if left is None else min(left, PAGE_MAX)
-            page = self.send(replace(call, query={**call.query, "limit": str(size)}))
+            page = self.send(call._replace(query={**call.query, "limit": str(size)}))
             items = page["items"] if left is None else page["items"][:left]
             yield from items
             left = None if left is None else left - len(items)
             if not page.get("next") or left == 0 or not items:
                 return
-            call = replace(call, query={**call.query, "after": page["next"]})
+            call = call._replace(query={**call.query, "after": page["next"]})
 
     def reply(self, call: Call) -> Reply:
         """Send, and send again while that may help (see `fa.client.retry`)."""

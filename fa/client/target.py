@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from fa.errors import Invalid, Unauthorized
@@ -17,14 +17,16 @@ SOCKET_PATH_BYTES = 100  # a little under the 108 of sockaddr_un
 TOKEN_BYTES_MAX = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One array. Either ``socket`` or ``urls`` is set; ``token`` never shows in a repr."""
 
     socket: str = ""
     urls: tuple[str, ...] = ()
-    token: str = field(default="", repr=False)
+    token: str = ""
     cafile: str = ""
+
+    def __repr__(self) -> str:
+        return f"Target({self.socket or self.urls!r})"
 
     @property
     def doors(self) -> int:

@@ -37,7 +37,7 @@ class Order:
 
     def call(self, after: str = "", before: str = "") -> Call:
         call = calls.list_jobs(q=self.query, limit=PAGE_ROWS, after=after, sort=self.sent)
-        return replace(call, query={**call.query, "before": before}) if before else call
+        return call._replace(query={**call.query, "before": before}) if before else call
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from tests.cli.conftest import Line
 from tests.client.fake import FakeArray, problem
 
 HEAVY = ("aiohttp", "asyncio", "textual", "rich", "msgspec", "cryptography", "aiosqlite", "ffmpeg", "apprise")
-NETWORK = ("http.client", "ssl", "uuid", "sqlite3")  # loaded only by what asks a node
+IDLE = ("dataclasses", "inspect", "uuid", "platform", "shutil", "csv", "difflib", "subprocess", "sqlite3", "logging")
+NETWORK = ("http.client", "ssl")  # loaded only by what asks a node
 
 
 def leaves(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Parser]]:
@@ -119,6 +120,35 @@ def test_options_may_stand_before_the_command(array: FakeArray, capsys: pytest.C
     assert "/elsewhere" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("token", "--dir", "/nowhere", "create", "--role", "viewer"),
+        ("job", "cancel", "1", "--dir", "/nowhere", "2", "--yes"),
+        ("job", "--dir=/nowhere", "cancel", "1", "2"),
+        ("jobs", "state:failed", "--no-color", "--dir", "/nowhere", "since:24h"),
+        ("--no-color", "mirror", "--dir", "/nowhere", "history"),
+        ("submit", "san:in/a.mxf", "--dir", "/nowhere", "san:in/b.mxf", "-f", "proxy"),
+        ("events", "-o", "json", "--dir", "/nowhere"),
+    ],
+)
+def test_options_may_stand_between_any_two_words(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 6
+    assert "/nowhere/fa.sock" in capsys.readouterr().err
+
+
+def test_what_follows_two_dashes_is_no_option(fa: Line, array: FakeArray) -> None:
+    array.answers["GET /v1/jobs"] = s.page()
+    assert fa("jobs", "--", "--dir", "/nowhere").code == 0
+    assert array.asked[0].path == "/v1/jobs?q=--dir+%2Fnowhere&limit=50"
+
+
+@pytest.mark.parametrize("words", [("status", "--dir"), ("--dir",), ("status", "--dir", "--no-color")])
+def test_an_option_without_its_value_is_told(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert "argument --dir: expected one argument" in capsys.readouterr().err
+
+
 def test_an_address_without_token_file_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--addr", "http://tx01:7001"]) == 1
     assert main(["status", "--addr", "https://tx01:7001", "--token-file", "/nowhere"]) == 4
@@ -132,24 +162,32 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert '"sqlite"' in capsys.readouterr().out
 
 
+def loaded(words: tuple[str, ...], unwanted: tuple[str, ...]) -> str:
+    """The exit code of a command in a new interpreter, and which of ``unwanted`` it loaded; what the interpreter itself
+    loads at its start (an editable install does) is not its fault."""
+    script = (
+        "import sys; before = set(sys.modules); from fa.cli.main import main; "
+        f"code = main({list(words)!r}); "
+        f"print(code, sorted(({set(unwanted)!r} - before) & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    return done.stderr
+
+
 @pytest.mark.parametrize("words", [("version",), ("jobs", "--help"), ("--help",)])
 def test_a_simple_command_loads_nothing_heavy(words: tuple[str, ...]) -> None:
-    script = (
-        f"import sys; from fa.cli.main import main; code = main({list(words)!r}); "
-        f"print(code, [name for name in {(*HEAVY, *NETWORK)!r} if name in sys.modules], file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stderr == "0 []\n"
+    assert loaded(words, (*HEAVY, *IDLE, *NETWORK)) == "0 []\n"
 
 
-def test_a_request_loads_nothing_heavy(fa: Line, array: FakeArray) -> None:
-    script = (
-        "import sys; from fa.cli.main import main; code = main(['jobs']); "
-        f"print(code, [name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
-    )
+@pytest.mark.parametrize("words", [("jobs",), ("status",), ("--no-color", "jobs")])
+def test_a_request_loads_nothing_heavy(fa: Line, array: FakeArray, words: tuple[str, ...]) -> None:
     array.answers["GET /v1/jobs"] = s.page(s.job())
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stderr == "0 []\n"
+    array.answers["GET /v1/status"] = s.status()
+    assert loaded(words, (*HEAVY, *IDLE)) == "0 []\n"
+
+
+def test_only_the_command_that_is_meant_is_built() -> None:
+    assert {words for words, _ in leaves(build_parser("status"))} == {("status",)}
 
 
 def test_a_reader_that_leaves_is_no_error(fa: Line, array: FakeArray) -> None:

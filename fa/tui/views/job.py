@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from fa.client import calls
@@ -242,4 +241,4 @@ def _worn(attempt: Attempt) -> str:
 
 def _part(job: int, attempt: int, product: str, offset: int, limit: int) -> calls.Call:
     call = calls.attempt_log(job, attempt, product, limit=limit)
-    return replace(call, query={**call.query, "offset": str(offset)})
+    return call._replace(query={**call.query, "offset": str(offset)})

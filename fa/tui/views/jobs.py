@@ -280,7 +280,7 @@ class Jobs:
     def _mark_page(self, call: calls.Call) -> None:
         """All that match, by explicit ids, page by page: what is acted on later is what was marked, not what matches
         by then."""
-        self.host.send(replace(call, query={**call.query, "limit": "500"}), partial(self._marked, self._asked))
+        self.host.send(call._replace(query={**call.query, "limit": "500"}), partial(self._marked, self._asked))
 
     def _marked(self, asked: int, told: Any) -> None:
         if asked != self._asked:
