@@ -24,6 +24,7 @@ from fa.core.model import Attempt, AttemptState, Group, Job, NewJob, NodeView, O
 from fa.core.query import parse
 from fa.replication.connection import POSITION_TABLE, open_writer
 from fa.store.migrations import migrate
+from fa.store.orders import NEWEST
 from fa.store.readers import Place, Readers
 from fa.store.tables import SqliteTables
 
@@ -48,6 +49,8 @@ QUERIES = [
     "nowhere-at-all",
     "zq",
 ]
+SORTED = [("", "-priority"), ("state:queued", "-priority"), ("pri:>50", "priority"), ("", "-finished"), ("", "factory"),
+          ("clip-0000500", "-priority")]  # fmt: skip
 
 
 def new_store(path: Path) -> sqlite3.Connection:
@@ -171,13 +174,13 @@ async def pages(path: Path) -> dict[str, float]:
 
     readers = await Readers.open(path, open_gate)
     took = {}
-    for text in QUERIES:
+    for text, sort in [*((text, NEWEST) for text in QUERIES), *SORTED]:
         rounds = []
         for _ in range(5):
             start = time.perf_counter()
-            await readers.jobs(parse(text, AT), Place(100))
+            await readers.jobs(parse(text, AT), Place(100, sort=sort))
             rounds.append((time.perf_counter() - start) * 1e3)
-        took[text or "(all)"] = median(rounds)
+        took[f"{text or '(all)'} {'' if sort == NEWEST else sort}"] = median(rounds)
     await readers.close()
     return took
 
@@ -198,7 +201,7 @@ def main() -> None:
             print("  us per job, through the ledger: " + ", ".join(f"{step} {us:.0f}" for step, us in ledger.items()))
             print("  us per job, SQL alone:          " + ", ".join(f"{step} {us:.0f}" for step, us in sql.items()))
             for text, ms in asyncio.run(pages(path)).items():
-                print(f"  first page of {text:16} {ms:8.1f} ms")
+                print(f"  first page of {text:24} {ms:8.1f} ms")
             connection.close()
     print(
         f"\na dispatch with {longest:,} queued jobs costs {dispatch[longest] / dispatch[1_000]:.2f} of one with 1,000"

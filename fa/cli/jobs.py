@@ -10,11 +10,13 @@ from fa.cli.parser import Parser, leaf
 from fa.client import calls
 
 LIMIT = 50
+SORTS = ("id", "priority", "finished", "factory", "state")  # those that the array has an index for
 
 
 def jobs(parser: Parser) -> None:
+    parser.values = frozenset(f"-{word}" for word in (*SORTS, "submitted"))
     parser.add_argument("query", nargs="*", metavar="QUERY", help="as state:failed factory:prores* since:24h")
-    parser.add_argument("--sort", default="", metavar="FIELD", help="as priority or -submitted (descending)")
+    parser.add_argument("--sort", default="", metavar="FIELD", help=f"{', '.join(SORTS)}; -FIELD the other way round")
     parser.add_argument("--limit", type=int, default=LIMIT, metavar="N", help=f"at most N jobs ({LIMIT})")
     parser.add_argument("--all", action="store_true", help="all of them")
     parser.add_argument("--after", default="", metavar="CURSOR", help="the page after `next` of an earlier -o json")

@@ -39,6 +39,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, examples: Sequence[str] = (), **more: Any) -> None:
         super().__init__(*args, **{"allow_abbrev": False, "formatter_class": Formatter, **more})
         self.examples = tuple(examples)
+        self.values: frozenset[str] = frozenset()  # that begin with a minus and are no options: "-priority"
 
     def format_help(self) -> str:
         text = super().format_help()
@@ -48,6 +49,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, self.prog)
+
+    def _parse_optional(self, arg_string: str) -> Any:
+        return None if arg_string in self.values else super()._parse_optional(arg_string)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:

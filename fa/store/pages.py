@@ -1,10 +1,12 @@
 """Pages of the list of jobs, and the cursors that lead from one to the next.
 
-A page is cut by id (the order of submission), so it costs the same anywhere in a million jobs, and jobs that come or go
-never shift it. A cursor is opaque and belongs to one query and one order; it never expires."""
+A page is cut by key (the id, which is the order of submission, or what an index has), so it costs the same anywhere in
+a million jobs, and jobs that come or go never shift it. A cursor is opaque and belongs to one query and one order; it
+never expires."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
@@ -18,6 +20,7 @@ from fa.core.model import Attempt, Job, Task
 from fa.core.query import Query
 from fa.errors import Invalid
 from fa.store import rows
+from fa.store.orders import NEWEST, ORDERS, Key
 from fa.store.queries import SQL
 from fa.store.search import Span, Sql, page
 from fa.store.text import with_raw_bytes
@@ -52,20 +55,20 @@ class Place:
     limit: int = 100
     after: str | None = None
     before: str | None = None
-    newest_first: bool = True
+    sort: str = NEWEST
 
 
 def read_jobs(connection: sqlite3.Connection, query: Query, place: Place) -> Page[JobView]:
     """Raises `Invalid` for a cursor of another query, or a limit out of bounds."""
     span = _span(query, place)
-    ids = [row[0] for row in _fetch(connection, page(query, span, _counts(connection)))]
-    more, ids = len(ids) > place.limit, ids[: place.limit]
+    found = _fetch(connection, page(query, span, _counts(connection)))
+    more, found = len(found) > place.limit, found[: place.limit]
     if place.before is not None:
-        ids.reverse()
-    views = views_of(connection, ids)
+        found.reverse()
+    views = views_of(connection, [job for job, _ in found])
     if not views:
         return Page(())
-    to_first, to_last = (_cursor(query, place, job) for job in (ids[0], ids[-1]))
+    to_first, to_last = (_cursor(query, place, key, job) for job, key in (found[0], found[-1]))
     if place.before is not None:
         return Page(views, next=to_last, prev=to_first if more else None)
     return Page(views, next=to_last if more else None, prev=to_first if place.after is not None else None)
@@ -88,8 +91,9 @@ def _span(query: Query, place: Place) -> Span:
     if place.after is not None and place.before is not None:
         raise Invalid("A page is either after or before a cursor, not both.")
     cursor = place.before if place.before is not None else place.after
-    past = None if cursor is None else _job_of(query, place, cursor)
-    return Span(place.limit + 1, past, down=place.newest_first is (place.before is None))
+    past = None if cursor is None else _place_of(query, place, cursor)
+    order = ORDERS[place.sort]
+    return Span(place.limit + 1, order if place.before is None else order.turned(), past)
 
 
 def _counts(connection: sqlite3.Connection) -> dict[JobState, int]:
@@ -106,22 +110,25 @@ def _fetch(connection: sqlite3.Connection, sql: Sql) -> list[rows.Row]:
 # --- cursors ---
 
 
-def _cursor(query: Query, place: Place, job: int) -> str:
-    return urlsafe_b64encode(f"{job}.{_mark(query, place)}".encode()).decode().rstrip("=")
+def _cursor(query: Query, place: Place, key: Key, job: int) -> str:
+    told = json.dumps([_mark(query, place), job, key], separators=(",", ":"))
+    return urlsafe_b64encode(told.encode()).decode().rstrip("=")
 
 
-def _job_of(query: Query, place: Place, cursor: str) -> int:
+def _place_of(query: Query, place: Place, cursor: str) -> tuple[Key, int]:
     try:
-        raw = urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
-        job, mark = raw.split(".")
-        number = int(job)
-    except (NotBase64, ValueError):
+        mark, job, key = json.loads(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
+    except (NotBase64, ValueError, TypeError, RecursionError):
         raise Invalid("This cursor is none that a list gave.", hint="Start again without after= and before=.") from None
-    if mark != _mark(query, place) or not 0 < number < 1 << 63:
+    if mark != _mark(query, place) or not _is_id(job) or not (_is_id(key) or isinstance(key, str)):
         raise Invalid("This cursor is of another query or order.", hint="Start again without after= and before=.")
-    return number
+    return key, job
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is int and 0 <= value < 1 << 63
 
 
 def _mark(query: Query, place: Place) -> str:
-    asked = f"{'newest' if place.newest_first else 'oldest'} {query.text}".encode("utf-8", "surrogateescape")
+    asked = f"{place.sort} {query.text}".encode("utf-8", "surrogateescape")
     return blake2b(asked, digest_size=6).hexdigest()

@@ -1,7 +1,8 @@
 """A `fa.core.query.Query` as SQL over the table `job`: bound parameters only, and one walk of one index a page.
 
 SQLite knows nothing of how rare a state or a word is, so the walk is chosen here. Each walk gives ids in order and
-stops at the page's end; several (one for each state asked for) are merged."""
+stops at the page's end; several (one for each state asked for) are merged. In an order that is not that of ids, the
+walk is that of its index, or of few jobs that are sorted."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from typing import Any
 
 from fa.core.lifecycle import JobState
 from fa.core.query import Compares, Contains, Matches, Query, States, Value
+from fa.store.orders import NEWEST, ORDERS, Key, Order
 from fa.store.rows import list_of
 
 TRIGRAM = 3
@@ -39,22 +41,24 @@ class Sql:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A page: at most `limit` jobs whose id is beyond `past` (None = from the end), downwards or upwards."""
+    """A page: at most `limit` jobs in an order, those beyond `past` (None = from its start): its key and id."""
 
     limit: int
-    past: int | None = None
-    down: bool = True
+    order: Order = ORDERS[NEWEST]
+    past: tuple[Key, int] | None = None
 
 
 def page(query: Query, span: Span, counts: Mapping[JobState, int]) -> Sql:
-    """A SELECT of the ids of the page, in its order. `counts` are jobs by state, as the counters have them."""
-    walks = [_walk(query, span, walk) for walk in _walks(query, counts)]
+    """A SELECT of the ids of the page and their keys, in its order. `counts` are jobs by state, as the counters have
+    them."""
+    beyond = [Sql(*each) for each in span.order.beyond(*span.past)] if span.past else [_ANY]
+    walks = [_walk(query, span, walk, past) for walk in _walks(query, counts, span.order) for past in beyond]
     if len(walks) == 1:
         return walks[0]
-    order = f"ORDER BY id {_direction(span)} LIMIT ?"
-    text = " UNION ALL ".join(f"SELECT id FROM ({walk.text})" for walk in walks)
+    text = " UNION ALL ".join(f"SELECT id, key FROM ({walk.text})" for walk in walks)
     parameters = [value for walk in walks for value in walk.parameters]
-    return Sql(f"SELECT id FROM ({text}) {order}", (*parameters, span.limit))
+    order = span.order.sql("key", "id")
+    return Sql(f"SELECT id, key FROM ({text}) ORDER BY {order} LIMIT ?", (*parameters, span.limit))
 
 
 # --- where to walk ---
@@ -62,20 +66,23 @@ def page(query: Query, span: Span, counts: Mapping[JobState, int]) -> Sql:
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """Rows come FROM `source` in the order of `key`, where `condition` holds; it stands for the term `instead`."""
+    """Rows come FROM `source` in the order of `id`, where `condition` holds; it stands for the term `instead`."""
 
     source: str
-    key: str
+    id: str
     condition: Sql
     instead: object = None
 
 
-def _walks(query: Query, counts: Mapping[JobState, int]) -> list[_Walk]:
+def _walks(query: Query, counts: Mapping[JobState, int], order: Order) -> list[_Walk]:
     states = next((term for term in query.terms if isinstance(term, States)), None)
     wanted = _wanted(states) if states else ()
+    many = states is None or sum(counts[state] for state in wanted) > STATES_WALKED_MAX
     grams = [gram for term in query.terms if isinstance(term, Contains) for gram in _trigrams(term)]
-    if grams and (states is None or sum(counts[state] for state in wanted) > STATES_WALKED_MAX):
+    if grams and many:
         return _walks_of_text(grams)
+    if not order.by_id and many:
+        return [_Walk(f"job INDEXED BY {order.index}", "job.id", _ANY)]
     if states:
         by_state = "job INDEXED BY job_by_state"
         return [_Walk(by_state, "job.id", Sql("job.state = ?", (state.value,)), states) for state in wanted] or [_NONE]
@@ -84,9 +91,10 @@ def _walks(query: Query, counts: Mapping[JobState, int]) -> list[_Walk]:
         by_factory = "job INDEXED BY job_by_factory"
         names = sorted({value.text for value in factories.values})
         return [_Walk(by_factory, "job.id", Sql("job.factory = ?", (name,)), factories) for name in names]
-    return [_Walk(_ALL, "job.id", Sql("TRUE"))]
+    return [_Walk(_ALL, "job.id", _ANY)]
 
 
+_ANY = Sql("TRUE")
 _ALL = "job NOT INDEXED"
 _NONE = _Walk(_ALL, "job.id", Sql("FALSE"))
 
@@ -121,18 +129,24 @@ def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _walk(query: Query, span: Span, walk: _Walk) -> Sql:
-    conditions = [walk.condition, *(_condition(term) for term in query.terms if term is not walk.instead)]
-    if span.past is not None:
-        conditions.append(Sql(f"{walk.key} {'<' if span.down else '>'} ?", (span.past,)))
+def _walk(query: Query, span: Span, walk: _Walk, past: Sql) -> Sql:
+    terms = (term for term in query.terms if term is not walk.instead)
+    conditions = [walk.condition, Sql(span.order.only), *(_narrowed(term, span.order) for term in terms)]
+    conditions.append(Sql(past.text.replace("job.id", walk.id), past.parameters))
     where = " AND ".join(f"({condition.text})" for condition in conditions)
     parameters = [value for condition in conditions for value in condition.parameters]
-    order = f"ORDER BY {walk.key} {_direction(span)} LIMIT ?"
-    return Sql(f"SELECT job.id AS id FROM {walk.source} WHERE {where} {order}", (*parameters, span.limit))
+    ids = f"SELECT job.id AS id, {span.order.column} AS key FROM {walk.source}"
+    order = span.order.sql(job=walk.id)
+    return Sql(f"{ids} WHERE {where} ORDER BY {order} LIMIT ?", (*parameters, span.limit))
 
 
-def _direction(span: Span) -> str:
-    return "DESC" if span.down else "ASC"
+def _narrowed(term: object, order: Order) -> Sql:
+    """What must hold; a comparison with what is walked is a range of the walk."""
+    if isinstance(term, Compares) and not term.negated and len(term.bounds) == 1:
+        ((operator, bound),) = term.bounds
+        if term.field == "id" or f"job.{term.field}" == order.column:
+            return Sql(f"job.{term.field} {operator} ?", (bound,))
+    return _condition(term)
 
 
 # --- what must hold (the + before a column keeps SQLite from walking another index than the chosen one) ---
@@ -151,11 +165,7 @@ def _(term: States) -> Sql:
 
 @_condition.register
 def _(term: Compares) -> Sql:
-    if term.field == "id" and not term.negated and len(term.bounds) == 1:
-        column = "job.id"  # a range of the walk itself
-    else:
-        column = f"+job.{term.field}"
-    any_of = [Sql(f"{column} {operator} ?", (bound,)) for operator, bound in term.bounds]
+    any_of = [Sql(f"+job.{term.field} {operator} ?", (bound,)) for operator, bound in term.bounds]
     return _either(any_of, term.negated)
 
 

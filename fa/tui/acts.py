@@ -168,7 +168,8 @@ class Acts:
     def _sort(self) -> None:
         jobs = self.desk.jobs
         orders = [
-            Entry(name, partial(jobs.sort, sort), str(number)) for number, (name, sort) in enumerate(SORTS.items(), 1)
+            Entry(name, partial(jobs.sort, sort), str(number), f"fa jobs --sort {sort}")
+            for number, (name, sort) in enumerate(SORTS.items(), 1)
         ]
         filters = [
             Entry(name, partial(jobs.filter, query), key, query)

@@ -82,7 +82,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("mark.all", ("asterisk",), "Mark all", "mark all that match, up to 1,000", ("jobs",)),
     Action("mark.none", ("U",), "Unmark", "unmark all", ("jobs",)),
     Action("bulk", ("b",), "Bulk", "what can be done to the marked jobs", ("jobs",), footer=23),
-    Action("sort", ("S",), "Sort", "choose the order, or a filter at hand", ("jobs",), "fa jobs --sort id", footer=60),
+    Action("sort", ("S",), "Sort", "choose the order, or a filter at hand", ("jobs",), "fa jobs --sort -id", footer=60),
     Action("wide", ("w",), "Wide", "all columns", ("jobs",), "fa jobs -o wide"),
     Action("follow", ("F",), "Follow", "stay at the top as new jobs come", ("jobs",)),
     Action("node.pause", ("p",), "Pause", "give the node nothing new; again: resume", ("nodes", "node"),

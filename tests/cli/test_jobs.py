@@ -26,6 +26,12 @@ def test_a_list_in_a_pipe(fa: Line, array: FakeArray) -> None:
     assert array.lines() == ["GET /v1/jobs?q=state%3Arunning%2Cqueued+since%3A24h&limit=50"]
 
 
+def test_an_order_may_begin_with_a_minus(fa: Line, array: FakeArray) -> None:
+    array.answers["GET /v1/jobs"] = s.page(s.job())
+    assert fa("jobs", "--sort", "-priority", "state:queued").code == 0
+    assert array.lines() == ["GET /v1/jobs?q=state%3Aqueued&limit=50&sort=-priority"]
+
+
 def test_every_format(fa: Line, array: FakeArray) -> None:
     listed = s.page(s.job(17, source='san:in/a,"b".mxf'), s.job(18), next="cursor")
     array.answers["GET /v1/jobs"] = listed

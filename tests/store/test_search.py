@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fa.core.lifecycle import JobState, TaskState
+from fa.core.model import Job
 from fa.core.query import parse
 from fa.errors import Invalid
 from fa.store import pages, search
+from fa.store.orders import NEWEST, ORDERS, Order
 from fa.store.pages import Place, read_jobs
 from fa.store.queries import SQL
 from fa.store.search import contains, like
@@ -161,23 +163,94 @@ QUERIES = ["", "state:failed", "state:fail,done", "clip", "clip state:fail", "fa
 
 
 @pytest.mark.parametrize("text", QUERIES)
-@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("sort", ["-id", "id"])
 @pytest.mark.parametrize("limit", [1, 3, 100])
-def test_pages_lead_through_all_and_back(twenty: sqlite3.Connection, text: str, newest_first: bool, limit: int) -> None:
+def test_pages_lead_through_all_and_back(twenty: sqlite3.Connection, text: str, sort: str, limit: int) -> None:
     query = parse(text, NOW)
-    whole = read_jobs(twenty, query, Place(newest_first=newest_first)).items
+    whole = read_jobs(twenty, query, Place(sort=sort)).items
     assert len(whole) > 3
-    page = read_jobs(twenty, query, Place(limit, newest_first=newest_first))
+    page = read_jobs(twenty, query, Place(limit, sort=sort))
     assert page.prev is None
     walked = [page]
     while page.next:
-        page = read_jobs(twenty, query, Place(limit, after=page.next, newest_first=newest_first))
+        page = read_jobs(twenty, query, Place(limit, after=page.next, sort=sort))
         walked.append(page)
     assert [view for page in walked for view in page.items] == list(whole)
     for earlier in reversed(walked[:-1]):
-        page = read_jobs(twenty, query, Place(limit, before=page.prev, newest_first=newest_first))
+        page = read_jobs(twenty, query, Place(limit, before=page.prev, sort=sort))
         assert page.items == earlier.items
     assert page.prev is None
+
+
+# --- orders ---
+
+
+@pytest.fixture
+def mixed() -> Iterator[sqlite3.Connection]:
+    """Forty jobs with few priorities, factories and times, so that many are equal."""
+    connection = searchable()
+    tables = SqliteTables(connection)
+    for number in range(1, 41):
+        ended = JobState.FAILED if number % 3 == 0 else JobState.SUCCEEDED
+        state = ended if number % 2 else JobState.QUEUED
+        finished = NOW + number // 5 * 1000 if state is ended else None
+        row = {"priority": number * 7 % 4 * 25, "factory": f"f{number % 3}", "finished_at": finished}
+        add_job(tables, state=state, source=f"san:in/clip-{number:02}.mxf", **row)
+    yield connection
+    connection.close()
+
+
+EXPECTED: dict[str, Callable[[Job], tuple[object, int]]] = {
+    "id": lambda job: (0, job.id),
+    "priority": lambda job: (job.priority, -job.id),
+    "finished": lambda job: (job.finished_at, job.id),
+    "factory": lambda job: (job.factory, job.id),
+    "state": lambda job: (job.state.value, job.id),
+}
+
+
+@pytest.mark.parametrize("sort", [word for name in EXPECTED for word in (name, f"-{name}")])
+@pytest.mark.parametrize("text", ["", "state:failed", "-state:queued", "clip-1", "factory:f1", "pri:>=50", "pri:25,75"])
+@pytest.mark.parametrize("many", [False, True])
+def test_every_order_leads_through_all_and_back(
+    mixed: sqlite3.Connection, sort: str, text: str, many: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "STATES_WALKED_MAX", 0 if many else 1000)
+    query = parse(text, NOW)
+    jobs = [view.job for view in read_jobs(mixed, query, Place(500)).items]
+    wanted = [job for job in jobs if "finished" not in sort or job.finished_at is not None]
+    wanted.sort(key=EXPECTED[sort.removeprefix("-")], reverse=sort.startswith("-"))
+    assert len(wanted) > 3
+    walked = [read_jobs(mixed, query, Place(3, sort=sort))]
+    while walked[-1].next:
+        walked.append(read_jobs(mixed, query, Place(3, after=walked[-1].next, sort=sort)))
+    assert [view.job for page in walked for view in page.items] == wanted
+    page = walked[-1]
+    for earlier in reversed(walked[:-1]):
+        page = read_jobs(mixed, query, Place(3, before=page.prev, sort=sort))
+        assert page.items == earlier.items
+    assert page.prev is None
+
+
+def test_a_job_that_is_changed_does_not_shift_a_page(mixed: sqlite3.Connection) -> None:
+    first = read_jobs(mixed, parse("", NOW), Place(5, sort="-priority"))
+    before = read_jobs(mixed, parse("", NOW), Place(5, after=first.next, sort="-priority")).items
+    tables = SqliteTables(mixed)
+    tables.save_job(replace(first.items[-1].job, priority=0))
+    assert read_jobs(mixed, parse("", NOW), Place(5, after=first.next, sort="-priority")).items == before
+
+
+@pytest.mark.parametrize("sort", [word for word in ORDERS if not ORDERS[word].by_id])
+@pytest.mark.parametrize("text", ["", "state:queued", "factory:f1", "pri:>=50", "pri:25,75", "source:clip"])
+@pytest.mark.parametrize("past", [None, (50, 7)])
+def test_an_order_is_the_walk_of_its_index(
+    mixed: sqlite3.Connection, sort: str, text: str, past: tuple[int, int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "STATES_WALKED_MAX", 0)
+    steps = plan(mixed, text, ORDERS[sort], past).splitlines()
+    assert any(ORDERS[sort].index in step for step in steps)
+    for step, following in pairwise(steps):
+        assert not following.startswith("USE TEMP B-TREE") or step.startswith("SCAN (subquery"), steps
 
 
 def test_new_jobs_do_not_shift_a_page(twenty: sqlite3.Connection) -> None:
@@ -198,7 +271,7 @@ def test_a_cursor_of_something_else_is_refused(twenty: sqlite3.Connection) -> No
     cursor = read_jobs(twenty, query, Place(2)).next
     for other, place in (
         (parse("state:failed", NOW), Place(2, after=cursor)),
-        (query, Place(2, after=cursor, newest_first=False)),
+        (query, Place(2, after=cursor, sort="id")),
         (query, Place(2, after=cursor, before=cursor)),
         (query, Place(2, after="nonsense")),
         (query, Place(2, after="é\ud800")),
@@ -223,9 +296,11 @@ def test_views_carry_their_tasks_in_order(connection: sqlite3.Connection) -> Non
 # --- how it is walked ---
 
 
-def plan(connection: sqlite3.Connection, text: str) -> str:
+def plan(
+    connection: sqlite3.Connection, text: str, order: Order = ORDERS[NEWEST], past: tuple[int, int] | None = None
+) -> str:
     counts = {JobState(state): jobs for state, jobs in connection.execute(SQL["counts"])}
-    sql = search.page(parse(text, NOW), search.Span(101), counts)
+    sql = search.page(parse(text, NOW), search.Span(101, order, past), counts)
     return "\n".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql.text}", sql.parameters))
 
 

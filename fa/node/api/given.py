@@ -33,7 +33,8 @@ class PageQuery(Given, frozen=True):
 
 class JobsQuery(PageQuery, frozen=True):
     """`q` as in `fa jobs`: `state:run,fail factory:prores* pri:>=50 since:24h "free text"`. `sort` is `-submitted` (the
-    newest first) or `submitted`."""
+    newest first), `-priority` (as the queue has it), `-finished` (only what has ended), `factory` or `state`; each with
+    or without the minus. There are no others: any page of these costs the same in a million jobs."""
 
     q: str = ""
     sort: str = ""

@@ -20,9 +20,9 @@ from fa.node.api.paging import LIMIT_MAX, links
 from fa.node.api.problems import BadBody
 from fa.node.api.render import attempt_shape, job_fields, job_shape
 from fa.node.api.route import Route
+from fa.store.orders import NEWEST, ORDERS
 from fa.store.readers import Place
 
-_SORTS = {"": True, "-submitted": True, "-id": True, "submitted": False, "id": False}  # to: the newest first
 _KEY = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,254}", re.ASCII)
 
 
@@ -36,7 +36,7 @@ def job_id(text: str) -> int:
 async def listing(call: Call) -> Answer:
     asked: g.JobsQuery = call.query
     seq = call.gateway.hub.head  # before the list is read: what happens meanwhile is watched, perhaps twice, never lost
-    place = Place(min(asked.limit, LIMIT_MAX), asked.after or None, asked.before or None, _newest_first(asked.sort))
+    place = Place(min(asked.limit, LIMIT_MAX), asked.after or None, asked.before or None, _sort(asked.sort))
     page = await call.gateway.readers.jobs(parse(asked.q, call.at), place)
     progress = call.gateway.progress()
     items = [job_shape(row.job, row.tasks, progress) for row in page.items]
@@ -44,11 +44,11 @@ async def listing(call: Call) -> Answer:
     return Answer(answer, headers=links(call, page.next, page.prev))
 
 
-def _newest_first(sort: str) -> bool:
-    """Jobs are kept in the order of submission; a list goes one way or the other, which costs nothing at any length."""
-    if sort not in _SORTS:
-        raise BadBody([("/sort", f"is one of {', '.join(filter(None, _SORTS))}: filter with q for the rest")])
-    return _SORTS[sort]
+def _sort(sort: str) -> str:
+    """The orders that an index has: they cost nothing at any length. Others do not exist."""
+    if sort and sort not in ORDERS:
+        raise BadBody([("/sort", f"is one of {', '.join(ORDERS)}: filter with q for the rest")])
+    return sort or NEWEST
 
 
 async def show(call: Call) -> Answer:

@@ -24,7 +24,14 @@ MARKS_MAX = 1000  # what one bulk request takes
 PREVIEW_ROWS = 30  # screens from this height on show the chosen job below the list
 CATCH_UP = 80  # rows known to be old that are asked for in one tick: a query takes 1,000 characters
 
-SORTS = {"newest first": "", "oldest first": "id"}
+SORTS = {  # those that the array has an index for: there are no others
+    "newest first": "-id",
+    "oldest first": "id",
+    "highest priority first": "-priority",
+    "ended last first": "-finished",
+    "by factory": "factory",
+    "by state": "state",
+}
 
 
 class Jobs:
@@ -125,7 +132,7 @@ class Jobs:
             self.reload(Order(query.strip(), self.window.order.sort))
 
     def sort(self, sort: str) -> None:
-        self.reload(Order(self.query, sort))
+        self.reload(Order(self.query, "" if sort == "-id" else sort))
 
     def _first(self, asked: int, order: Order, told: Any) -> None:
         if asked != self._asked:

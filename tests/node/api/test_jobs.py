@@ -115,6 +115,16 @@ async def test_pages_and_their_links(one: Site) -> None:
     assert oldest["items"][0]["id"] == ids[0]
 
 
+async def test_a_list_by_priority(one: Site) -> None:
+    ids = [(await one.submit(priority=priority))["id"] for priority in (50, 75, 50, 25)]
+    _, page = await one.get("/v1/jobs?sort=-priority&limit=3")
+    assert [job["id"] for job in page["items"]] == [ids[1], ids[0], ids[2]]
+    _, rest = await one.get(f"/v1/jobs?sort=-priority&after={page['next']}")
+    assert [job["id"] for job in rest["items"]] == [ids[3]] and rest["next"] is None
+    status, problem = await one.get("/v1/jobs?sort=source")
+    assert status == 400 and "-priority" in problem["detail"]
+
+
 @pytest.mark.parametrize(
     "asked", ["limit=0", "limit=x", "q=stat:run", "after=%F0%9F", "sort=nothing", "limti=3", "after=e30"]
 )
