@@ -165,11 +165,13 @@ class Node:
     async def stop(self) -> None:
         """In order: answer nobody any more, kill what runs, close the store."""
         if self._server:
-            await self._server.stop()
+            await self._server.quiet()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.links.close()
+        if self._server:
+            await self._server.stop()
         await self.voters.close()
         await self.attempts.close()
         await self.monitors.close()

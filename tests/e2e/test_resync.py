@@ -22,6 +22,7 @@ def test_a_damaged_copy_is_made_equal(array: kit.Array, damage: str, how: str) -
     a.post("/v1/factories", WAITS)
     a.post("/v1/jobs:batch", {"jobs": [BODY] * JOBS})
     b.stop()
+    kit.wait_until("b says goodbye", lambda: "b leaves the in-sync set: its process is gone" in a.tail(200))
     _hurt(b, damage)
     a.post("/v1/jobs:batch", {"jobs": [BODY] * JOBS})
     b.start()

@@ -174,12 +174,16 @@ class Listeners:
         )
         self._servers.append(server)
 
-    async def close(self, patience_seconds: float) -> None:
+    def shut(self) -> None:
+        """Let nobody in any more; who is in stays until his request is answered."""
         for server in self._servers:
             server.close()
         if self._socket is not None:
             self._socket.unlink(missing_ok=True)
         self._connections.pre_shutdown()
+
+    async def close(self, patience_seconds: float) -> None:
+        self.shut()
         await self._connections.shutdown(patience_seconds)
 
 

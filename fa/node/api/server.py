@@ -8,6 +8,7 @@ decode, one encode.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import secrets
@@ -34,6 +35,7 @@ from fa.node.api.routes import ROUTES
 from fa.node.authority import Authority, TlsFiles, peer_context, server_context
 from fa.node.clock import monotonic, wall_ms
 from fa.node.gateway import Gateway
+from fa.node.links import LINK_PATH
 from fa.node.settings import Settings, StateDir
 from fa.node.vip_guardian import VirtualAddress
 
@@ -41,6 +43,7 @@ PAUSE_SECONDS = 0.05  # between looks whether there is a coordinator now
 RETRY_AFTER_SECONDS = 1
 LOCKED_SECONDS = 60
 TICK_SECONDS = 1.0
+CUT_SECONDS = 1.0  # for handlers to see that their connection is gone
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 _log = logging.getLogger("fa.api")
@@ -54,9 +57,23 @@ class Face:
         self._gateway, self._settings = services.gateway, services.settings
         self._router = Router(routes)
         self._boot, self._numbers = secrets.token_hex(4), count(1)
+        self._running, self.idle = 0, asyncio.Event()  # `idle`: no request is being answered, but for links to nodes
+        self.idle.set()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The one door. Nothing that a request does makes this raise, but that its connection broke."""
+        if request.rel_url.raw_path == LINK_PATH:
+            return await self._handled(request)
+        self._running += 1
+        self.idle.clear()
+        try:
+            return await self._handled(request)
+        finally:
+            self._running -= 1
+            if not self._running:
+                self.idle.set()
+
+    async def _handled(self, request: web.BaseRequest) -> web.StreamResponse:
         started, route, request_id = monotonic(), None, ""
         try:
             key = f"{self._boot}-{next(self._numbers)}"
@@ -190,6 +207,7 @@ class Server:
     def __init__(self, gateway: Gateway, settings: Settings, place: StateDir, authority: Authority) -> None:
         self._gateway, self._settings, self._place, self._authority = gateway, settings, place, authority
         self._listeners: Listeners | None = None
+        self._face: Face | None = None
         self._forwarder: Forwarder | None = None
         self._ticker: asyncio.Task[None] | None = None
         self.contexts: list[ssl.SSLContext] = []  # those that show this node's certificate
@@ -203,7 +221,8 @@ class Server:
         doorkeeper = Doorkeeper(self._gateway, array_id, wall_ms=wall_ms, now=monotonic)
         metrics = Metrics(self._gateway)
         services = Services(self._gateway, self._settings, self._authority, self._forwarder, doorkeeper, metrics)
-        self._listeners = Listeners(Face(services).handle, self._settings.limits)
+        self._face = Face(services)
+        self._listeners = Listeners(self._face.handle, self._settings.limits)
         await self._listeners.open_socket(self._place.socket)
         await self._listeners.open_address(self._settings.node.listen, listening)
         if self._settings.array.vip and not self._settings.node.listens_everywhere:
@@ -217,13 +236,25 @@ class Server:
         assert self._listeners is not None, "the server was started"
         return self._listeners.port
 
-    async def stop(self, patience_seconds: float = 5.0) -> None:
-        """Take nothing new, let what was begun finish (bounded), say goodbye to watchers."""
+    async def quiet(self, patience_seconds: float = 5.0) -> None:
+        """Take nothing new, let what was begun finish (bounded), say goodbye to watchers. Links to other nodes stay:
+        what was begun may need them.
+        """
         if self._ticker is not None:
             self._ticker.cancel()
         self._gateway.hub.end("stopping")
+        if self._listeners is None or self._face is None:
+            return
+        self._listeners.shut()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_seconds):
+                await self._face.idle.wait()
+
+    async def stop(self, patience_seconds: float = 5.0) -> None:
+        """`quiet`, then cut every connection. Close the links first: their handlers are waited for here."""
+        await self.quiet(patience_seconds)
         if self._listeners is not None:
-            await self._listeners.close(patience_seconds)
+            await self._listeners.close(CUT_SECONDS)
         if self._forwarder is not None:
             await self._forwarder.close()
 
