@@ -118,6 +118,17 @@ VOLUME = Noun(
         column("WHY", "why", wide=True),
     ),
 )
+FILE = Noun(
+    "file",
+    "place",
+    (
+        column("NAME", "name", cut=True),
+        column("KIND", "kind"),
+        column("SIZE", "bytes", "bytes"),
+        column("PLACE", "place", wide=True),
+        column("AGE", "modified_at", "time"),
+    ),
+)
 EVENT = Noun(
     "event",
     "id",

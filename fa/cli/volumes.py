@@ -9,16 +9,19 @@ from fa.cli import tables
 from fa.cli.array import state_dir
 from fa.cli.context import Context
 from fa.cli.exits import FAILURE, OK
-from fa.cli.nouns import VOLUME
+from fa.cli.nouns import FILE, VOLUME
 from fa.cli.parser import Parser, commands, leaf
 from fa.client import calls
 from fa.client.text import clean
 from fa.errors import NotFound
 
+FILES = 100  # entries shown without --limit
+
 
 def volume(parser: Parser) -> None:
     add = commands(parser)
     add("list", "list volumes as each node sees them", _configure_list)
+    add("files", "list a folder of a volume: what could be submitted", _configure_files)
     add("selftest", "race processes on a volume: can it carry a vote?", _configure_selftest)
 
 
@@ -29,6 +32,33 @@ def _configure_list(parser: Parser) -> None:
 def _list(context: Context) -> None:
     page = context.send(calls.list_volumes())
     context.show_list(VOLUME, page["items"], page, "no volume: name them in fa.toml, or with fa init --volume")
+
+
+def _configure_files(parser: Parser) -> None:
+    parser.add_argument("volume", metavar="NAME", help="of the volume, or volume:path as a job has it")
+    parser.add_argument(
+        "path", nargs="?", default="", metavar="PATH", help="of the folder, from the root of the volume"
+    )
+    parser.add_argument("--limit", type=int, default=FILES, metavar="N", help=f"at most N entries ({FILES})")
+    parser.add_argument("--all", action="store_true", help="all of them")
+    examples = (
+        "fa volume files san",
+        "fa volume files san in/news -o wide",
+        "fa volume files san:in/news -q --all",
+    )
+    leaf(parser, _files, *examples, lists=True)
+
+
+def _files(context: Context) -> None:
+    args = context.args
+    volume, _, path = args.volume.partition(":")
+    path = "/".join(part for part in (path.rstrip("/"), args.path) if part)
+    call = calls.volume_files(volume, path)
+    found = list(context.client.pages(call, None if args.all else args.limit + 1))
+    shown = found if args.all else found[: args.limit]
+    context.show_list(FILE, shown, {"volume": volume, "path": path}, "an empty folder")
+    if len(shown) < len(found) and not context.machine:
+        context.say("There are more: --limit, --all")
 
 
 def _configure_selftest(parser: Parser) -> None:

@@ -216,6 +216,10 @@ def list_volumes() -> Call:
     return _get("/v1/volumes")
 
 
+def volume_files(name: str, path: str = "", limit: int | None = None, after: str = "") -> Call:
+    return _get("/v1/volumes/{name}/files", {"name": name}, path=path, limit=limit, after=after)
+
+
 def create_token(role: str, ttl: float | None = None, label: str = "") -> Call:
     body = {"role": role, "ttl": ttl, "label": label}
     return Call("POST", "/v1/tokens", body={key: value for key, value in body.items() if value not in (None, "")})

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from fa.core.commands import Command
 from fa.core.model import NodeView
+from fa.core.places import Place
 from fa.core.position import Position
 from fa.core.watch_messages import WatchStatus
 from fa.node.hub import Hub
@@ -142,6 +143,10 @@ class Gateway(Protocol):
 
     async def test_monitor(self, text: str) -> Mapping[str, Any]:
         """One look from this node, and what the monitor would do: the fields of `MonitorTest`."""
+        ...
+
+    async def files(self, folder: Place, after: str, limit: int) -> Mapping[str, Any]:
+        """What lies in a folder of a volume of this node: `items` and `next`, see `fa.node.browse`."""
         ...
 
     def force_report(self) -> str:

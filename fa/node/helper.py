@@ -121,6 +121,10 @@ def _run(arguments: list[str]) -> int:
         from fa.node.volume_vote import main as volume_vote
 
         return volume_vote(*rest)
+    if name == "_browse":
+        from fa.node.browse import main as browse
+
+        return browse(*rest)
     if name == "_preview":
         from fa.node.preview import main as preview
 

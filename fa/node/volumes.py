@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fa.core.outlook import Space
+from fa.core.places import Place
 from fa.core.work import VolumeHealth
 from fa.errors import FaError
+from fa.node.browse import Browser
 from fa.node.helper import Helper, HelperEnded, helper_command
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ class Volumes:
         self._array_id = array_id
         self._changed: Callable[[], None] = lambda: None
         self._tasks: list[asyncio.Task[None]] = []
+        self._browser = Browser()
 
     async def start(self, changed: Callable[[], None]) -> None:
         """Look at each once, bounded by the time-out, and go on looking; `changed` is called when a state changes."""
@@ -55,7 +58,7 @@ class Volumes:
     async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, self._browser.stop(), return_exceptions=True)
 
     def status(self) -> tuple[VolumeHealth, ...]:
         return tuple(self._status.values())
@@ -69,6 +72,10 @@ class Volumes:
         if status.state != "healthy" and (write or status.state != "read-only"):
             raise VolumeGone(f"Volume {name} on node {self._node} is {status.state}: {status.why}.")
         return status.path
+
+    async def files(self, folder: Place, after: str, limit: int) -> Mapping[str, Any]:
+        """One page of what lies in a folder, see `fa.node.browse`. Raises `VolumeGone`, and what that raises."""
+        return await self._browser.look(self.root(folder.volume, write=False), folder, after, limit)
 
     async def _watch(self, name: str, root: str, looked: asyncio.Event) -> None:
         prober = Helper(helper_command("volume-probe", root, self._array_id, name))

@@ -17,6 +17,7 @@ from fa.core.commands import Command
 from fa.core.machine import Machine
 from fa.core.members import Member
 from fa.core.model import NodeView
+from fa.core.places import Place
 from fa.core.watch_messages import WatchStatus
 from fa.errors import FaError, Unauthorized, Unavailable
 from fa.node.admission import Admitted, Applicant, admit, renew
@@ -145,6 +146,9 @@ class Window:
 
     async def test_monitor(self, text: str) -> Mapping[str, Any]:
         return await test_monitor(self.shop.volumes, self.settings, text, self.store)
+
+    async def files(self, folder: Place, after: str, limit: int) -> Mapping[str, Any]:
+        return await self.shop.volumes.files(folder, after, limit)
 
     # --- other nodes ---
 

@@ -205,3 +205,24 @@ def test_moments_of_a_restore() -> None:
     assert moment("2026-01-02T03:04:05Z", now) == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     with pytest.raises(Invalid):
         moment("txid:x", now)
+
+
+def test_files_of_a_volume(fa: Line, array: FakeArray) -> None:
+    def entry(name: str, kind: str = "file") -> dict[str, object]:
+        place, size = f"san:in/{name}", 5 if kind == "file" else None
+        return {
+            "name": name,
+            "kind": kind,
+            "place": place,
+            "bytes": size,
+            "modified_at": "2026-01-02T03:04:06.000Z",
+            "exact": True,
+        }
+
+    page = {"volume": "san", "path": "in", "node": "a", **s.page(entry("a.mxf"), entry("news", "folder"))}
+    array.answers["GET /v1/volumes/san/files"] = page
+    assert fa("volume", "files", "san", "in").out.splitlines()[1].split("\t")[:3] == ["a.mxf", "file", "5"]
+    assert fa("volume", "files", "san:in/", "-q").out == "san:in/a.mxf\nsan:in/news\n"
+    assert array.lines() == ["GET /v1/volumes/san/files?path=in&limit=101"] * 2
+    cut = fa("volume", "files", "san:in", "--limit", "1")
+    assert len(cut.out.splitlines()) == 2 and "There are more" in cut.err

@@ -40,6 +40,14 @@ class JobsQuery(PageQuery, frozen=True):
     sort: str = ""
 
 
+class FilesQuery(Given, frozen=True):
+    """`path` of the folder, "" = the root of the volume; `limit` entries (500 at most), after the cursor `next`."""
+
+    path: str = ""
+    limit: Annotated[int, Meta(ge=1)] = 100
+    after: str = ""
+
+
 class EventsQuery(PageQuery, frozen=True):
     """Events since a time (RFC 3339), of one `subject` ("job/17"), of kinds like `node.*` (several with commas)."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fa.node.api import (
     events,
     factories,
+    files,
     force,
     jobs,
     logs,
@@ -26,6 +27,7 @@ ROUTES: tuple[Route, ...] = (
     *why.ROUTES,
     *logs.ROUTES,
     *nodes.ROUTES,
+    *files.ROUTES,
     *factories.ROUTES,
     *monitors.ROUTES,
     *mirror.ROUTES,

@@ -223,6 +223,28 @@ class VolumeShape(Shown, frozen=True):
     total: int | None
 
 
+class FileShape(Shown, frozen=True):
+    """What lies in a folder. `kind`: folder, file, or other (a link, a device: never read). `place` is how a job names
+    it; not `exact` = the name is no UTF-8 and is shown with escapes, so that this place is not it."""
+
+    name: str
+    kind: str
+    place: str
+    bytes: int | None
+    modified_at: Time
+    exact: bool
+
+
+class FolderShape(Shown, frozen=True):
+    """A page of a folder, in the order of names, as `node` sees it; `next` is the cursor for `after`."""
+
+    volume: str
+    path: str
+    node: str
+    items: list[FileShape]
+    next: str | None = None
+
+
 class FactoryBrief(Shown, frozen=True):
     name: str
     version: int

@@ -20,12 +20,14 @@ from fa.core.commands import Command, PutToken, SaveFactory
 from fa.core.ledger import Ledger
 from fa.core.model import NodeView, Role
 from fa.core.monitor_commands import SaveMonitor
+from fa.core.places import Place
 from fa.core.position import Position
 from fa.core.recipe import known_encoders, known_filters
 from fa.core.watch_messages import WatchStatus
 from fa.errors import Conflict, FaError, Invalid
 from fa.node.api.server import Server, serve
 from fa.node.authority import Authority, Identity, TlsFiles, make_request
+from fa.node.browse import Browser
 from fa.node.clock import wall_ms
 from fa.node.gateway import Done, NodeStatus, Progress, Standing, VolumeStatus
 from fa.node.hub import Hub
@@ -182,6 +184,9 @@ class FakeNode:
 
     async def test_monitor(self, text: str) -> Mapping[str, Any]:
         return {"monitor": "m", "node": self.name, "state": "watching", "why": "", "counts": {}, "files": []}
+
+    async def files(self, folder: Place, after: str, limit: int) -> Mapping[str, Any]:
+        return await Browser().look(str(self.logs), folder, after, limit)
 
     async def mirror(self, action: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         if action not in ("status", "history", "switchover", "verify"):

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
+from fa.core.model import NodeView
 from fa.node.api.openapi import document
 from fa.node.api.routes import ROUTES
+from fa.node.gateway import VolumeStatus
 from tests.node.api.fake import Site
 
 
@@ -43,6 +46,9 @@ async def test_answers_are_as_described(one: Site) -> None:
     """Every plain GET of the table is answered with the fields that its schema requires."""
     await one.submit()
     one.add_monitor("proxy")
+    one.node.seen_volumes[:] = [VolumeStatus("proxy", "a", "/mnt/proxy", "healthy")]
+    one.node.members[:] = [replace(one.node.members[0], view=NodeView("a", (), offers=frozenset({"source:proxy"})))]
+    one.node.logs.mkdir(exist_ok=True)
     told = document(ROUTES)
     names = {"{id}": "1", "{name}": "proxy"}
     for path, methods in told["paths"].items():
