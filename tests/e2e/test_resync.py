@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from fa.core.trust import Mark
+from fa.node.identity import VoteFiles
+from fa.replication.state import Marker
 from tests.e2e import kit
 from tests.e2e.test_failover import BODY, WAITS
 
@@ -21,6 +25,7 @@ def test_a_damaged_copy_is_made_equal(array: kit.Array, damage: str, how: str) -
     assert a.name == "a"
     a.post("/v1/factories", WAITS)
     a.post("/v1/jobs:batch", {"jobs": [BODY] * JOBS})
+    _settle(a, b)
     b.stop()
     kit.wait_until("b says goodbye", lambda: "b leaves the in-sync set: its process is gone" in a.tail(200))
     _hurt(b, damage)
@@ -33,6 +38,12 @@ def test_a_damaged_copy_is_made_equal(array: kit.Array, damage: str, how: str) -
     assert len(b.jobs()) == 2 * JOBS
 
 
+def _settle(a: kit.Node, b: kit.Node) -> None:
+    """Until b would not mend itself by writing segments over its file again."""
+    everything = a.get("/v1/mirror")["txid"]
+    kit.wait_until("b has settled", lambda: Marker(b.root / "store" / "fa.db").position.txid >= everything)
+
+
 def _hurt(node: kit.Node, damage: str) -> None:
     database = node.root / "store" / "fa.db"
     if damage == "rot":
@@ -40,5 +51,8 @@ def _hurt(node: kit.Node, damage: str) -> None:
         raw[len(raw) // 2] ^= 0x10
         database.write_bytes(raw)
     else:
+        # As when the disk failed and was replaced. Without the mark, segments since the beginning would do.
         shutil.rmtree(node.root / "store")
         shutil.rmtree(node.root / "replica")
+        votes = VoteFiles(node.root / "vote")
+        votes.save_identity(replace(votes.identity(), mark=Mark.SUSPECT))
