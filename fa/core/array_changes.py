@@ -105,18 +105,23 @@ class Changes:
             copy = leader.mirror.copies[node]
             silent = state.now - copy.heard_at >= config.suspect_after
             slow = copy.stored != end and state.now - copy.moved_at >= config.slow_after
-            if silent or slow or copy.trouble or node in self.roster.removed:
+            if silent or slow or copy.trouble:
                 failing.append(node)
-        return tuple(failing)
+        return self._with_removed(state, leader, tuple(failing))
 
     def unreachable(self, state: State, leader: Leader) -> tuple[str, ...]:
         """In-sync nodes without a link, or with a trouble that does not pass."""
-        copies, removed = leader.mirror.copies, self.roster.removed
-        return tuple(
-            node
-            for node in leader.view.secondaries()
-            if not state.is_up(node) or copies[node].trouble in LASTING or node in removed
+        copies = leader.mirror.copies
+        lost = tuple(
+            node for node in leader.view.secondaries() if not state.is_up(node) or copies[node].trouble in LASTING
         )
+        return self._with_removed(state, leader, lost)
+
+    def _with_removed(self, state: State, leader: Leader, lost: tuple[str, ...]) -> tuple[str, ...]:
+        """Also those that are to be removed, as far as enough remain: a removal waits, the array does not."""
+        spare = len(leader.view.in_sync) - len(lost) - self._fewest(state, leader)
+        going = [node for node in leader.view.secondaries() if node in self.roster.removed and node not in lost]
+        return (*lost, *going[: max(0, spare)])
 
     def _fewest(self, state: State, leader: Leader) -> int:
         """``min_insync``, less the members that can only come back as learners: nobody need wait for those."""

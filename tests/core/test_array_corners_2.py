@@ -244,3 +244,11 @@ def test_a_vote_is_not_given_to_a_disk_that_its_node_no_longer_has() -> None:
     assert effects == [ef.Answered(1, "a has another disk by now: ask again")]
     effects = array.step(ev.ReplaceVoter(2, "w", Member("b", "b.0")), 1.0)
     assert effects == [ef.Answered(2, "b has another disk by now: ask again")]
+
+
+def test_a_removal_that_would_leave_too_few_waits_and_holds_nothing_up() -> None:
+    """Its vote goes at once; the copy stays until another one takes its place."""
+    array = led_pair(min_insync=2)
+    effects = array.step(ev.RemoveNode(1, "b"), 1.0)
+    assert sent(effects, "w", ms.Prepare) and not dropped(effects)
+    assert "does not answer" not in array.status().why

@@ -13,7 +13,10 @@ from tests.sim.seed import run_seed
 
 DEFAULT = "120"
 CHUNKS = 10
-CAUGHT_BEFORE = (196, 200, 337, 444, 579, 1823, 1999, 2193, 2434, 20959, 23005, 23156, 26004, 30396, 33444)
+CAUGHT_BEFORE = (
+    196, 200, 337, 444, 579, 1823, 1999, 2193, 2434, 3315, 3876, 10233, 13811, 20959, 23005, 23156, 26004, 26707, 27191,
+    30396, 33444, 45057,
+)  # fmt: skip
 """Seeds that once showed a fault of the core or of the checkers."""
 
 
