@@ -171,6 +171,17 @@ class Volume(Shape, frozen=True):
     total: int | None = None
 
 
+class Found(Shape, frozen=True):
+    """What lies in a folder of a volume; not ``exact``: the name is shown with escapes, and cannot be asked for."""
+
+    name: str = ""
+    kind: str = ""
+    place: str = ""
+    bytes: int | None = None
+    modified_at: str = ""
+    exact: bool = True
+
+
 class Factory(Shape, frozen=True):
     name: str = ""
     version: int = 0

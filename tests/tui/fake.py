@@ -387,6 +387,32 @@ def _volumes(array: Array, asked: Asked) -> Any:
     return {"items": [{**row, "node": name} for name in "ab"]}
 
 
+TREE = {  # of volume san
+    "": ("in/", "out/", "clip.mxf", "link@"),
+    "in": ("news/", "a.mxf", "b.mxf", "\x1b[2J\u202e[bold].mxf", "caf\udce9.mxf"),
+    "in/news": tuple(f"late-{number:03}.mov" for number in range(250)),
+}
+
+
+def _files(array: Array, asked: Asked) -> Any:
+    path = asked.query.get("path", "")
+    if path not in TREE:
+        raise Problem(404, "not-found", f"There is no folder san:{path}.")
+    start, limit = int(asked.query.get("after", "0")), int(asked.query["limit"])
+    entries = [_entry(path, name) for name in TREE[path]]
+    further = str(start + limit) if start + limit < len(entries) else None
+    return {"volume": "san", "path": path, "items": entries[start : start + limit], "next": further}
+
+
+def _entry(path: str, name: str) -> dict[str, Any]:
+    kind = "folder" if name.endswith("/") else "other" if name.endswith("@") else "file"
+    name = name.rstrip("/@")
+    place = f"san:{path}/{name}" if path else f"san:{name}"
+    size = 7_340_032 if kind == "file" else None
+    at = {"bytes": size, "modified_at": stamp(3600)}
+    return {"name": name, "kind": kind, "place": place, **at, "exact": "\udce9" not in name}
+
+
 def _versions(array: Array, asked: Asked, name: str) -> Any:
     return {"items": [{**array.factory(name), "version": number} for number in (1, 2, 3)]}
 
@@ -405,6 +431,7 @@ ROUTES: dict[str, Callable[..., Any]] = {
     "GET /v1/events": lambda array, asked: array.events(),
     "GET /v1/alerts": lambda array, asked: array.alerts(),
     "GET /v1/volumes": _volumes,
+    "GET /v1/volumes/san/files": _files,
     "GET /v1/jobs": lambda array, asked: array.page(asked.query),
     r"GET /v1/jobs/(\d+)": _job,
     r"GET /v1/jobs/(\d+)/why": lambda array, asked, number: array.why(int(number)),

@@ -14,7 +14,7 @@ from fa.tui.look import Look
 from tests.tui.world import Seat, squeezed
 
 FOLDER = Path(__file__).parent / "snapshots"
-SIZES = ((80, 24), (120, 36))
+SIZES = ((80, 24), (120, 36), (200, 60))
 SCREENS = {
     "array": ("1",),
     "jobs": ("2", "down", "space", "space"),
@@ -35,6 +35,8 @@ OPENED = {
     "bulk": ("2", "space", "b"),
     "why": ("2", "W"),
     "submit": ("2", "n"),
+    "files": ("2", "n", *"san:in/", "ctrl+o"),
+    "sort": ("2", "S"),
     "switchover": ("6", "s"),
     "help": ("2", "?"),
     "palette": ("2", "ctrl+p"),

@@ -1,21 +1,27 @@
-"""The form that submits a job. Tab completes what is known (volumes, factories) and goes on; an answer lost on the way
-is asked for again under the same key, so that a job is never submitted twice."""
+"""The form that submits a job. Tab completes what is known (volumes, the files in a folder, factories) and goes on, ^o
+looks through the folders; an answer lost on the way is asked for again under the same key, so that a job is never
+submitted twice."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+from fa.client import calls
 from fa.core.model import PRIORITIES
+from fa.tui.boxes.files import Files
 from fa.tui.edit import Edit
 from fa.tui.host import Host, listed
 from fa.tui.line import Line, Span, cell, line, say, wrapped
 from fa.tui.scene import Scene
 from fa.tui.times import parse
+from fa.tui.values import Found, read_list
 
 FIELDS = ("source", "factory", "priority", "subject", "defer until")
 LABEL = 13
+PLACES = 500  # of a folder that is looked into to complete a name
 
 
 class Submit:
@@ -26,6 +32,9 @@ class Submit:
         self.edits = {field: Edit() for field in FIELDS}
         self.edits["factory"].set(factory)
         self.at = 0
+        self.over = False
+        self._folders: dict[str, list[str]] = {}  # that were looked into: the places in them
+        self._files = Files(host, self.edits["source"].set, lambda: not self.over)
 
     @property
     def field(self) -> str:
@@ -47,7 +56,7 @@ class Submit:
         rows += [line(Span("")), *wrapped(hint, room, "dim")[:3]]
         wrong = self.wrong() if self.dirty else ""
         rows += [line(say(wrong or " ", "warn")), *wrapped(f"$ {self.cli()}", room, "dim")[:3], line(Span(""))]
-        keys = (("Enter", "next, submit at the end"), ("^s", "submit"), ("Tab", "complete"), ("Esc", "leave"))
+        keys = (("Enter", "next"), ("^s", "submit"), ("Tab", "complete"), ("^o", "files"), ("Esc", "leave"))
         return [*rows, line(*(span for key, what in keys for span in (Span(key, "key"), Span(f" {what}   "))))]
 
     def _known(self) -> list[str]:
@@ -65,9 +74,17 @@ class Submit:
         return [option for option in options if option.startswith(text) and option != text]
 
     def _places(self) -> list[str]:
-        """Sources that were submitted before and monitors' folders: the paths that the array itself has told."""
+        """What lies in the folder, once it was looked into; before, the paths that the array itself has told: sources
+        that were submitted and monitors' folders."""
+        if (found := self._folders.get(self._folder())) is not None:
+            return found
         seen = {job.source for job in self.host.world.running}
         return sorted(seen | {f"{monitor.folder}/" for monitor in self.host.world.monitors if monitor.folder})
+
+    def _folder(self) -> str:
+        """The folder in which the source is being typed, "" before there is one."""
+        volume, colon, path = self.edits["source"].text.partition(":")
+        return f"{volume}:{path.rpartition('/')[0]}" if colon else ""
 
     def wrong(self) -> str:
         text = {field: edit.text.strip() for field, edit in self.edits.items()}
@@ -110,7 +127,11 @@ class Submit:
     def key(self, key: str, character: str | None) -> None:
         match key:
             case "escape":
+                self.over = True
                 self.host.close()
+            case "ctrl+o":
+                self.at = FIELDS.index("source")
+                self._files.begin(self.edits["source"].text)
             case "ctrl+s":
                 self._submit()
             case "enter":
@@ -128,18 +149,35 @@ class Submit:
         self.at = (self.at + step) % len(FIELDS)
 
     def _complete(self) -> None:
-        known = self._known()
+        folder = self._folder()
+        if self.field == "source" and folder and folder not in self._folders:
+            volume, _, path = folder.partition(":")
+            self.host.send(calls.volume_files(volume, path, PLACES), partial(self._looked, folder))
+        else:
+            self._complete_from(self._known())
+
+    def _looked(self, folder: str, told: Any) -> None:
+        found = read_list(Found, told)
+        places = [f"{each.place}/" if each.kind == "folder" else each.place for each in found if each.exact]
+        self._folders[folder] = sorted(places)
+        if self.field == "source" and self._folder() == folder and (known := self._known()):
+            self._complete_from(known)
+
+    def _complete_from(self, known: Sequence[str]) -> None:
         if not known:
             self._go(1)
             return
-        text = shared(known)
-        edit = self.edits[self.field]
-        edit.set(text if len(text) > len(edit.text) else known[0])
+        text, edit = shared(known), self.edits[self.field]
+        if len(text) > len(edit.text):
+            edit.set(text)
+        elif not self._folder():  # of files that begin alike none is the first; they are shown
+            edit.set(known[0])
 
     def _submit(self) -> None:
         if wrong := self.wrong():
             self.host.toast(wrong, "warn")
             return
+        self.over = True
         self.host.close()
         self.done(self.body(), self.cli())
 
@@ -148,7 +186,7 @@ class Submit:
 
 
 _HINTS = {
-    "source": "volume:path of the file.",
+    "source": "volume:path of the file; ^o looks for it.",
     "factory": "the recipe.",
     "priority": "0 to 100, or a name; the factory's own without.",
     "subject": "what people will know it by.",
