@@ -11,11 +11,17 @@ from fa.cli.array import state_dir
 from fa.cli.context import Context
 from fa.cli.exits import FAILURE, OK
 from fa.cli.parser import Parser, commands, leaf
-from fa.cli.tables import Item, Noun, column
+from fa.cli.tables import Column, Item, Noun, column
 from fa.cli.times import parse_moment, parse_span, rfc3339
 from fa.client import calls
 from fa.client.text import clean
 from fa.errors import NotFound
+
+
+def _outage(reign: Item) -> str | None:
+    seconds = reign.get("outage_seconds")
+    return None if seconds is None else f"{seconds:.1f}s"
+
 
 REIGN = Noun(
     "epoch",
@@ -24,6 +30,11 @@ REIGN = Noun(
         column("EPOCH", "epoch"),
         column("COORDINATOR", "coordinator"),
         column("BEFORE", "before"),
+        column("KIND", "kind"),
+        Column("OUTAGE", _outage),
+        column("BY", "by"),
+        column("WHY", "why", wide=True),
+        column("UNTIL", "until", "time", wide=True),
         column("AGE", "at", "time"),
     ),
 )

@@ -10,6 +10,7 @@ from fa.core.commands import BeginEpoch
 from fa.node.clock import Clock
 
 HANDED = "handed over"
+FORCED = "forced by "
 
 
 class Circumstances:
@@ -46,7 +47,7 @@ class Circumstances:
         """Why it leads, and ms since the one before was heard last (or began to hand over)."""
         handed, heard = self._handed_at, self._heard_at
         if self._forced_by:
-            return f"forced by {self._forced_by}", None if heard is None else int((now - heard) * 1000)
+            return f"{FORCED}{self._forced_by}", None if heard is None else int((now - heard) * 1000)
         if handed is not None:
             return f"{self._coordinator} {HANDED}", int((now - handed) * 1000)
         if heard is not None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from fa.core import array_events as av
 from fa.core.machine import Machine
-from fa.core.model import Reign
+from fa.core.model import Event, Reign
 from fa.errors import Invalid
-from fa.node.api.render import stamp
-from fa.node.circumstances import HANDED
+from fa.node.api.render import stamp, stamp_or_none
+from fa.node.circumstances import FORCED, HANDED
 from fa.node.keeper import Keeper
 from fa.node.requests import ArrayRequests
 from fa.replication.litestream import verify
 from fa.store.readers import Readers
 
 SWITCH_PATIENCE = 30.0  # seconds
+SWITCHOVER, ASKS = "mirror.switchover", " asks to hand the lead over to "  # the event, and its text after who asks
+REQUESTS = 200  # of these are looked at to tell who asked
 
 Action = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 Remark = Callable[[str, str], Awaitable[None]]
@@ -82,13 +84,14 @@ class MirrorDesk:
 
     async def _history(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Who led when, newest first."""
-        reigns = await self._readers().reigns()
-        return {"items": [reign_shape(reign) for reign in reigns], "next": None, "prev": None}
+        readers = self._readers()
+        asked = await readers.events(kinds=(SWITCHOVER,), limit=REQUESTS)
+        return {"items": history(await readers.reigns(), asked.items), "next": None, "prev": None}
 
     async def _switchover(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         to = str(arguments.get("node", ""))
         by = arguments.get("by") or "an operator"
-        await self._remark("mirror.switchover", f"{by} asks to hand the lead over to {to or 'a secondary'}")
+        await self._remark(SWITCHOVER, f"{by}{ASKS}{to or 'a secondary'}")
         await self._requests.ask(lambda number: av.SwitchOver(number, to), SWITCH_PATIENCE)
         return {"coordinator": self._machine.array.status().coordinator or to or None}
 
@@ -98,16 +101,36 @@ class MirrorDesk:
         return asdict(report)
 
 
-def reign_shape(reign: Reign) -> dict[str, Any]:
+def history(reigns: Sequence[Reign], asked: Sequence[Event]) -> list[dict[str, Any]]:
+    """Who led when, the newest first; ``asked`` are the requests to hand over, the newest first."""
+    later, earlier = (None, *reigns), (*reigns[1:], None)
+    return [
+        reign_shape(reign, after.at if after else None, _asked_by(reign, before, asked))
+        for reign, after, before in zip(reigns, later, earlier, strict=False)
+    ]
+
+
+def _asked_by(reign: Reign, before: Reign | None, asked: Sequence[Event]) -> str | None:
+    """Whose wish it was, of a change that was one."""
+    if reign.why.startswith(FORCED):
+        return reign.why.removeprefix(FORCED)
+    since = before.at if before else 0
+    wishes = (event.text.partition(ASKS)[0] for event in asked if since <= event.at <= reign.at)
+    return next(wishes, None) if _kind_of(reign) == "switch-over" else None
+
+
+def reign_shape(reign: Reign, until: int | None = None, by: str | None = None) -> dict[str, Any]:
     """`kind`: founded, new-view (the same node leads on, or again), switch-over (in order), take-over.
-    `outage_seconds`: for how long nobody led, null where nobody knows."""
+    `outage_seconds`: for how long nobody led, null where nobody knows; `until`: null while it leads."""
     return {
         "at": stamp(reign.at),
+        "until": stamp_or_none(until),
         "epoch": reign.epoch,
         "kind": _kind_of(reign),
         "coordinator": reign.coordinator,
         "before": reign.before or None,
         "after": reign.coordinator,
+        "by": by,
         "why": reign.why,
         "outage_seconds": None if reign.outage_ms is None else round(reign.outage_ms / 1000, 3),
     }

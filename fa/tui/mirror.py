@@ -40,13 +40,14 @@ class TakeOver(Shape, frozen=True):
     """One change of the view: who led before and after, why, and for how long nothing was acknowledged."""
 
     at: str | int = ""
+    until: str | None = None
     epoch: int = 0
     kind: str = ""
-    before: str = ""
-    after: str = ""
-    coordinator: str = ""
-    by: str = ""
-    why: str = ""
+    before: str | None = None
+    after: str | None = None
+    coordinator: str | None = None
+    by: str | None = None
+    why: str | None = None
     outage_seconds: float | None = None
 
 

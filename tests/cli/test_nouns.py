@@ -171,7 +171,9 @@ def test_mirror_status(fa: Line, array: FakeArray) -> None:
 def test_mirror_history(fa: Line, array: FakeArray) -> None:
     item = {"epoch": 3, "coordinator": "a", "before": "b", "at": "2026-01-02T03:04:06.000Z"}
     array.answers["GET /v1/mirror/history"] = s.page(item)
-    assert "3\ta\tb\t2026-01-02T03:04:06.000Z\n" in fa("mirror", "history").out
+    assert "3\ta\tb\t-\t-\t-\t2026-01-02T03:04:06.000Z\n" in fa("mirror", "history").out
+    item |= {"kind": "switch-over", "outage_seconds": 0.2345, "by": "admin:QX7"}
+    assert "3\ta\tb\tswitch-over\t0.2s\tadmin:QX7\t" in fa("mirror", "history").out
 
 
 def test_switchover_wants_the_name_typed_on_a_terminal(fa: Line, array: FakeArray) -> None:

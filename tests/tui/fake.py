@@ -17,8 +17,9 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from fa.core.lifecycle import JobState
-from fa.core.model import PRIORITIES
+from fa.core.model import PRIORITIES, Event, Reign
 from fa.core.query import Compares, Matches, States, parse
+from fa.node.mirror_desk import ASKS, history
 from fa.tui.keys import ACTIONS
 
 START = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
@@ -202,17 +203,16 @@ class Array:
         }
 
     def history(self) -> dict[str, Any]:
-        return {
-            "items": [
-                {"at": stamp(7200), "epoch": 7, "kind": "take-over", "before": "b", "after": "a", "by": "array",
-                 "why": "b was not heard for 2 s", "outage_seconds": 3.4},
-                {"at": stamp(90000), "epoch": 6, "kind": "switch-over", "before": "a", "after": "b",
-                 "by": "admin:QX7", "why": "asked for", "outage_seconds": 0.2},
-                {"at": 1_795_500_000_000, "epoch": 5, "coordinator": "a", "before": "a"},
-                {"at": 1_795_400_000_000, "epoch": 4, "coordinator": "a", "before": ""},
-            ],
-            "next": None,
-        }  # fmt: skip
+        """In the words of the server itself."""
+        at = int(START.timestamp() * 1000)
+        reigns = (
+            Reign(7, "a", "b", at - 7_200_000, "b was not heard any more", 3400),
+            Reign(6, "b", "a", at - 90_000_000, "a handed over", 200),
+            Reign(5, "a", "a", at - 194_000_000),
+            Reign(4, "a", "", at - 294_000_000),
+        )
+        asked = (Event(at - 90_001_000, "mirror.switchover", "info", "mirror", f"admin:QX7{ASKS}b"),)
+        return {"items": history(reigns, asked), "next": None, "prev": None}
 
     def events(self) -> dict[str, Any]:
         rows = (

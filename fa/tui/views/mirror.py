@@ -13,6 +13,7 @@ from fa.tui.mirror import Copy, Mirror, TakeOver
 from fa.tui.panel import facts, frame, panel
 from fa.tui.scene import Scene
 from fa.tui.table import Column, text
+from fa.tui.times import parse, span
 from fa.tui.views.lists import ListView
 
 COPY_ROWS, SPARK_ROWS = 6, 3
@@ -36,6 +37,7 @@ class MirrorView(ListView[TakeOver]):
             text("KIND", 11, _kind),
             text("COORDINATOR", 16, _who, "title"),
             text("OUTAGE", 8, _outage, right=True),
+            text("LED", 9, lambda row: _led(row, scene), right=True, need=100),
             text("BY", 10, lambda row: row.by or "-", "dim", need=100),
             text("WHY", 10, lambda row: row.why or "-", grow=1),
         ]
@@ -67,6 +69,12 @@ def _kind(row: TakeOver) -> str:
     if not row.before:
         return "founded"
     return "restart" if row.before == row.coordinator else "moved"
+
+
+def _led(row: TakeOver, scene: Scene) -> str:
+    """For how long, until the next one did or until now."""
+    since, until = parse(row.at), parse(row.until) or scene.clock.now
+    return span((until - since).total_seconds()) if since else "-"
 
 
 def _outage(row: TakeOver) -> str:
@@ -136,7 +144,7 @@ def _delays(scene: Scene, room: int) -> list[Line]:
     delays = list(scene.world.delays)
     told = (
         f"now {delays[-1]:.1f} ms   p50 {percentile(delays, 0.5):.1f}   p99 {percentile(delays, 0.99):.1f}   "
-        f"max {max(delays):.1f}   since the dashboard was opened, at most 10 min"
+        f"max {max(delays):.1f}   since this was opened, 10 min at most"
         if delays
         else "asking the array…"
     )
