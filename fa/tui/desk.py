@@ -191,7 +191,8 @@ class Desk:
                 self.world.link.live, self.world.link.node = True, node
                 self.world.everything_is_old()
             case Stale(why):
-                self.world.link.live, self.world.link.why = False, why
+                self.world.link.broke(why, self.now)
+                return
             case Relist():
                 self.world.everything_is_old()
                 self.jobs.missed()

@@ -49,6 +49,11 @@ class Link:
     heard: float = 0.0
     why: str = "connecting"
 
+    def broke(self, why: str, now: float) -> None:
+        """The stream ended, or could not be opened again; what is known grows old from when it was open last."""
+        self.heard = now if self.live else self.heard
+        self.live, self.why = False, why
+
     def silence(self, now: float) -> float:
         """Seconds since the array was last heard; 0 while the stream is open."""
         return 0.0 if self.live else max(0.0, now - self.heard)

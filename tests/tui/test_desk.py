@@ -488,6 +488,26 @@ def test_commands() -> None:
     assert seat.press(":", "backspace").desk.typing is None
 
 
+def test_each_try_in_vain_leaves_it_stale() -> None:
+    """A node without a coordinator refuses the stream again and again: the screen is as old as before."""
+    seat = Seat()
+    seat.desk.heard(Live("b"))
+    for second in range(1, 20):
+        seat.desk.heard(Stale("no majority of the voters answers"))
+        seat.tick()
+        assert second <= 3 or f"STALE {second}s" in seat.text, seat.screen[0]
+    assert "no majority of the voters answers" in seat.text
+
+
+def test_the_whole_text_of_an_event_can_be_read() -> None:
+    seat = Seat(width=80, height=24).press("7")
+    text = "a was silent for 3 s; 2 of its attempts are given away, and its monitors move on to other nodes"
+    row = {"id": 91, "at": "2026-11-26T12:00:00.000Z", "kind": "node.lost", "severity": "error", "subject": "node/a"}
+    seat.desk.world.told("events", {"items": [{**row, "text": text}]})
+    seat.desk.world.told("alerts", {"items": []})
+    assert seat.screen[-4].startswith("a was silent") and seat.screen[-3] == "to other nodes"
+
+
 def test_the_palette_finds_actions_by_their_words() -> None:
     seat = Seat().press("2", "ctrl+p").type("blub")
     assert not seat.desk.boxes[0].shown()  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fa.tui.line import Line, Span
+from fa.tui.line import Line, Span, wrapped
 from fa.tui.look import SEVERITIES, Badge, badge, badge_of
 from fa.tui.panel import frame, panel
 from fa.tui.scene import Scene
@@ -14,6 +14,7 @@ from fa.tui.views.lists import ListView
 
 ALERT, ACKED = Badge("▲", "ALERT", "fail"), Badge("·", "acked", "dim")
 Entry = Event | Alert
+WHOLE_ROWS, ROWS_MIN = 3, 16  # for the whole text of one, on screens that have so many rows
 
 
 class Events(ListView[Entry]):
@@ -41,8 +42,16 @@ class Events(ListView[Entry]):
     def lines(self, scene: Scene) -> list[Line]:
         across, down = frame(scene.boxed)
         width, height = scene.size.width, scene.size.height
+        below = WHOLE_ROWS + down if height >= ROWS_MIN else 0
         self._first_row = 2
-        return panel("Events", self.table(scene, width - across, height - down), width, height, scene.boxed)
+        listing = self.table(scene, width - across, height - below - down)
+        whole = panel(*self._whole(width - across), width, below, scene.boxed) if below else []
+        return [*panel("Events", listing, width, height - below, scene.boxed), *whole]
+
+    def _whole(self, room: int) -> tuple[str, list[Line]]:
+        """What the chosen row says, which is often longer than a line."""
+        row = self.what()
+        return (row.subject or "array", wrapped(row.text, room)[:WHOLE_ROWS]) if row else ("", [])
 
 
 def _badge(row: Entry, room: int) -> Span:

@@ -37,10 +37,16 @@ class MirrorView(ListView[TakeOver]):
             text("KIND", 11, _kind),
             text("COORDINATOR", 16, _who, "title"),
             text("OUTAGE", 8, _outage, right=True),
-            text("LED", 9, lambda row: _led(row, scene), right=True, need=100),
+            text("LED", 9, lambda row: self._led(row, scene), right=True, need=100),
             text("BY", 10, lambda row: row.by or "-", "dim", need=100),
             text("WHY", 10, lambda row: row.why or "-", grow=1),
         ]
+
+    def _led(self, row: TakeOver, scene: Scene) -> str:
+        """For how long: until the next one did, or until now."""
+        leads = row in self.rows()[:1]
+        since, until = parse(row.at), parse(row.until) or (scene.clock.now if leads else None)
+        return span((until - since).total_seconds()) if since and until else "-"
 
     def lines(self, scene: Scene) -> list[Line]:
         across, down = frame(scene.boxed)
@@ -69,12 +75,6 @@ def _kind(row: TakeOver) -> str:
     if not row.before:
         return "founded"
     return "restart" if row.before == row.coordinator else "moved"
-
-
-def _led(row: TakeOver, scene: Scene) -> str:
-    """For how long, until the next one did or until now."""
-    since, until = parse(row.at), parse(row.until) or scene.clock.now
-    return span((until - since).total_seconds()) if since else "-"
 
 
 def _outage(row: TakeOver) -> str:

@@ -20,7 +20,7 @@ def role(node: Node, scene: Scene) -> str:
 
 
 def slots(node: Node, room: int) -> tuple[Span, ...]:
-    """Filled and free squares for each class, then numbers."""
+    """Filled and free squares for each class, then numbers; nothing is known of those of a lost node."""
     spans = list[Span]()
     for name, each in sorted(node.slots.items()):
         total = min(each.total, SLOTS_SHOWN)
@@ -33,7 +33,7 @@ def slots(node: Node, room: int) -> tuple[Span, ...]:
             Span("□" * (total - used), "rule"),
             Span(numbers),
         ]
-    return _within(spans, room)
+    return _within(spans or [Span("-", "dim")], room)
 
 
 def _within(spans: list[Span], room: int) -> tuple[Span, ...]:
