@@ -24,11 +24,11 @@ from typing import Any
 
 from fa.core import array_events as ev
 from fa.core.array_chain import Chain, Link
-from fa.core.array_effects import Alarm, Effect, Exit, RefuseLink, SaveIdentity, SaveMarks
+from fa.core.array_effects import Alarm, Effect, Exit, RefuseLink, SaveMarks, SaveUnproven
 from fa.core.array_follower import BOOT_STRIDE
 from fa.core.array_leader import FULL
 from fa.core.array_letters import Letters
-from fa.core.array_messages import Hello, Unable
+from fa.core.array_messages import Hello, Unable, Unproven
 from fa.core.array_requests import Requests
 from fa.core.array_roles import Role
 from fa.core.array_seat import Seat
@@ -126,8 +126,9 @@ class Array:
         state = self._state
         state.me = Member(state.me.node, event.incarnation)
         state.mark, state.boots, state.ballot = event.mark, event.boots, event.ballot
-        state.booted_at = event.ballot.epoch
-        state.copy = event.boots * BOOT_STRIDE
+        state.unproven = (event.unproven or Unproven(event.boots, event.ballot.epoch)).booted(state.config.run)
+        state.emit(SaveUnproven(state.unproven))
+        state.copy, state.replaced = event.boots * BOOT_STRIDE, event.replaced
         state.chain = Chain(event.chain)
         state.memory = Memory(event.marks)
         if event.mark is Mark.SUSPECT:
@@ -242,7 +243,7 @@ class Array:
         """A failed fsync is never tried again: its pages may be gone. The mark survives, the process does not."""
         state = self._state
         state.mark = Mark.SUSPECT
-        state.emit(SaveIdentity(state.me.incarnation, state.mark))
+        state.save_identity()
         state.emit(Exit(f"the store failed: {event.reason}"))
 
     def _on_store_full(self, event: ev.StoreFull) -> None:

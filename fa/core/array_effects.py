@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fa.core.array_messages import Append, Message
+from fa.core.array_messages import Append, Message, Unproven
 from fa.core.position import Position
 from fa.core.trust import Mark, PeerMark
 from fa.core.view import Ballot
@@ -27,6 +27,8 @@ class SaveIdentity:
 
     incarnation: str
     mark: Mark
+    replaced: int = 0
+    """The epoch in which the copy was last thrown away, as the coordinator told this node to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,13 @@ class SaveMarks:
     """*Durable.* What this node remembers of its peers, so that a disk set back in time is noticed (R8)."""
 
     marks: tuple[PeerMark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SaveUnproven:
+    """*Durable.* What this disk has to prove, and since when; None: a majority found nothing against it (R8)."""
+
+    unproven: Unproven | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +210,7 @@ class Exit:
 
 
 Effect = (
-    SaveBallot | SaveIdentity | SaveMarks | Send | Ship | WitnessCall | StoreSegment | Apply | Acknowledge | Lead
-    | Serve | Follow | StepDown | Freeze | Thaw | Rewind | FetchCopy | Stale | TakeVip | DropVip | Alarm | RefuseLink
-    | BarrierPassed | BarrierFailed | Answered | Exit
+    SaveBallot | SaveIdentity | SaveMarks | SaveUnproven | Send | Ship | WitnessCall | StoreSegment | Apply
+    | Acknowledge | Lead | Serve | Follow | StepDown | Freeze | Thaw | Rewind | FetchCopy | Stale | TakeVip | DropVip
+    | Alarm | RefuseLink | BarrierPassed | BarrierFailed | Answered | Exit
 )  # fmt: skip

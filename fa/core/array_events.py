@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fa.core.array_chain import Link
-from fa.core.array_messages import Hello, Message
+from fa.core.array_messages import Hello, Message, Unproven
 from fa.core.position import Position
 from fa.core.trust import Mark, PeerMark
 from fa.core.view import Ballot, Member
@@ -27,6 +27,9 @@ class Started:
     ballot: Ballot
     chain: tuple[Link, ...] = ()
     marks: tuple[PeerMark, ...] = ()
+    unproven: Unproven | None = None
+    """What is on the disk; None: a majority answered the run before."""
+    replaced: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ a late or doubled message proves nothing and cuts nothing.
 from __future__ import annotations
 
 from fa.core.array_chain import Link
-from fa.core.array_effects import Apply, FetchCopy, Rewind, SaveIdentity, StoreSegment
+from fa.core.array_effects import Apply, FetchCopy, Rewind, StoreSegment
 from fa.core.array_messages import Append, BeatOk, Compare, Resync, Stored, Unable
 from fa.core.array_state import State
 from fa.core.position import Position
@@ -109,7 +109,8 @@ class Follower:
             return
         state.mark = Mark.RESYNCING
         state.busy = "fetching a copy"
-        state.emit(SaveIdentity(state.me.incarnation, state.mark))
+        state.replaced = state.ballot.epoch
+        state.save_identity()
         state.emit(FetchCopy(order.source))
 
     def installed(self, state: State, position: Position, epoch: int) -> None:
@@ -118,7 +119,7 @@ class Follower:
         state.acked = position
         state.copy += 1
         state.mark = Mark.OK
-        state.emit(SaveIdentity(state.me.incarnation, state.mark))
+        state.save_identity()
         self._report(state)
 
     def _conflicts(self, state: State, append: Append) -> bool:

@@ -50,24 +50,18 @@ class Letters:
         if message.run != state.config.run:
             return
         mine = state.greeting()
-        if state.mark is Mark.RESYNCING or not self._counted_on(message.view):
+        if state.mark is Mark.RESYNCING:
             mine = replace(mine, txid=message.txid)
-        why = contradiction(mine, message)
+        why = contradiction(mine, message, state.replaced)
         if why:
             self._set_back(why)
             return
         self._confirmed.add(Member(sender, message.by))
         state.told = view = newest((state.view, state.told, message.view))
         if not state.trusted and view is not None and has_quorum(view.quorums(), self._unopposed(view)):
-            state.trusted = True
+            state.believe()
             if state.role is Role.WAITING:
                 self._seat.election.again_in(state, 0.0)
-
-    def _counted_on(self, view: View | None) -> bool:
-        """May this copy have to prove what was acknowledged with it? One that left the in-sync set may have been
-        replaced by a shorter one since, as it was told to.
-        """
-        return view is None or view.holds(self._state.me)
 
     def _unopposed(self, view: View) -> set[Member]:
         """The voters that know of nothing that speaks against this disk. A witness reaches no volume, so none can."""

@@ -6,7 +6,7 @@ carries the incarnation of who gives it, because a vote or a copy belongs to a d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fa.core.position import Position
@@ -33,6 +33,23 @@ class Hello:
 # ---- trust (R8) --------------------------------------------------------------------------------------------------
 
 
+RUNS_MAX = 100
+"""Runs that are remembered as unproven; a disk that booted more often in vain is taken for one that was set back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """Durable until a majority has answered: the first of the boots since it last did, the epoch that the disk knew
+    then, and the runs since."""
+
+    boots: int
+    epoch: int
+    runs: tuple[str, ...] = ()
+
+    def booted(self, run: str) -> Unproven:
+        return replace(self, runs=(*self.runs, run)[-RUNS_MAX:])
+
+
 @dataclass(frozen=True, slots=True)
 class Greet:
     """After a boot: this is what I am and how far my disk reaches; do you remember more?"""
@@ -40,9 +57,8 @@ class Greet:
     incarnation: str
     run: str
     boots: int
-    epoch: int
-    """The highest it knew when it booted."""
     txid: int
+    unproven: Unproven
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +72,8 @@ class Remembered:
     boots: int
     epoch: int
     txid: int
+    in_sync: int = 0
+    """The epoch in which ``txid`` was acknowledged with its copy."""
     view: View | None = None
     """The newest view the peer knows: its voters are those whose word counts."""
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from random import Random
 
 from fa.core.array_chain import Chain
-from fa.core.array_effects import Alarm, Effect, SaveBallot, SaveIdentity, Send, WitnessCall
-from fa.core.array_messages import Append, Greet, Hello, Message
+from fa.core.array_effects import Alarm, Effect, SaveBallot, SaveIdentity, SaveUnproven, Send, WitnessCall
+from fa.core.array_messages import Append, Greet, Hello, Message, Unproven
 from fa.core.array_roles import Role, Step, after
 from fa.core.position import EMPTY
 from fa.core.trust import Mark, Memory
@@ -63,9 +63,9 @@ class State:
     """The facts. ``ballot`` is what is durable; assign it only through ``save``."""
 
     __slots__ = (
-        "acked", "alone_at", "ballot", "booted_at", "boots", "busy", "call", "calls", "chain",
+        "acked", "alone_at", "ballot", "boots", "busy", "call", "calls", "chain",
         "config", "copy", "effects", "full", "mark", "me", "memory", "now", "peers",
-        "pending", "rng", "role", "seen", "stalled", "told", "trusted", "why",
+        "pending", "replaced", "rng", "role", "seen", "stalled", "told", "trusted", "unproven", "why",
     )  # fmt: skip
 
     def __init__(self, config: Config, rng: Random) -> None:
@@ -75,11 +75,14 @@ class State:
         self.effects: list[Effect] = []
         self.me = Member(config.node, "")
         self.mark = Mark.RESYNCING
-        self.boots, self.booted_at = 0, 0  # booted_at: the epoch that this disk knew then
+        self.boots = 0
+        self.unproven = Unproven(0, 0)
         self.ballot = Ballot()
         self.chain = Chain()
         self.memory = Memory()
         self.peers: dict[str, Peer] = {}
+        self.replaced = 0
+        """The epoch in which the copy was last thrown away, as the coordinator told this node to."""
         self.acked = EMPTY
         """The highest position known to be acknowledged and to be on this chain."""
         self.pending: list[Append] = []
@@ -131,12 +134,18 @@ class State:
         self.mark = Mark.OK if self.config.kind == "witness" else Mark.SUSPECT
         self.acked = EMPTY
         self.why = reason
-        self.emit(SaveIdentity(self.me.incarnation, self.mark))
+        self.replaced = 0
+        self.save_identity()
+        self.unproven = Unproven(self.boots, self.ballot.epoch, (self.config.run,))
+        self.emit(SaveUnproven(self.unproven))
         self.emit(
             Alarm(
                 "copy-disowned", f"{self.me.node} no longer believes its disk: {reason}. It comes back as a new member."
             )
         )
+
+    def save_identity(self) -> None:
+        self.emit(SaveIdentity(self.me.incarnation, self.mark, self.replaced))
 
     def save(self, ballot: Ballot) -> None:
         """Make the ballot durable before anything that follows is said (R4)."""
@@ -166,8 +175,7 @@ class State:
                 self.send(member.node, message)
 
     def greeting(self) -> Greet:
-        """What this disk knew when it booted: the epoch it was told since then proves nothing."""
-        return Greet(self.me.incarnation, self.config.run, self.boots, self.booted_at, self.chain.end.txid)
+        return Greet(self.me.incarnation, self.config.run, self.boots, self.chain.end.txid, self.unproven)
 
     def greet(self) -> None:
         """Ask everybody this disk knows of what they remember of it (R8)."""
@@ -179,8 +187,14 @@ class State:
         """Believe this disk without anybody's word, when its own vote decides and those it knows of had time to
         object (R8).
         """
-        if not self.trusted and self.now >= self.alone_at:
-            self.trusted = self.view is None or has_quorum(self.view.quorums(), {self.me})
+        alone = self.view is None or has_quorum(self.view.quorums(), {self.me})
+        if alone and not self.trusted and self.now >= self.alone_at:
+            self.believe()
+
+    def believe(self) -> None:
+        """Nothing speaks against this disk: it may vote and stand."""
+        self.trusted = True
+        self.emit(SaveUnproven(None))
 
     def hello(self) -> Hello:
         config, me = self.config, self.me

@@ -9,6 +9,8 @@ disk), has forgotten promises and acknowledged segments. Nobody can see that by 
   while it was in sync. After a boot a node *greets* and neither votes nor stands before a majority of the voters
   (itself included) has answered without contradiction. A contradiction, whenever it comes, ends the belief: new
   incarnation, whole new copy.
+* What is compared is what the disk knew at the first boot after which no majority has answered yet (``Unproven``). What
+  it learned since then, and a boot more, would hide that it was set back.
 
 Only what was acknowledged counts as a mark: a tail that was never acknowledged may rightly be cut.
 """
@@ -46,6 +48,8 @@ class PeerMark:
     former_boots: int = 0
     former_epoch: int = 0
     txid: int = 0
+    in_sync: int = 0
+    """The epoch of the newest view in which it was in sync with ``txid`` acknowledged."""
     forced: int = 0
     """``View.forced`` when ``txid`` was noted: an operator's override voids what was acknowledged before it."""
 
@@ -63,15 +67,15 @@ class Memory:
         return tuple(mark for _, mark in sorted(self._marks.items()))
 
     def greeted(self, by: str, node: str, greet: Greet) -> Remembered:
-        """Note a greeting, and answer what was known before it, as often as this run asks: an answer may be lost."""
+        """Note a greeting, and answer what was known before the unproven runs, as often as it is asked: an answer may
+        be lost.
+        """
         known = self._of(node, greet.incarnation)
-        if known.run == greet.run:
-            boots, epoch = known.former_boots, known.former_epoch
-        else:
-            boots, epoch = known.boots, known.epoch
-            if greet.boots > known.boots:
-                self._keep(replace(known, run=greet.run, boots=greet.boots, former_boots=boots, former_epoch=epoch))
-        return Remembered(by, known.incarnation, greet.run, boots, epoch, known.txid)
+        again = known.run in greet.unproven.runs
+        boots, epoch = (known.former_boots, known.former_epoch) if again else (known.boots, known.epoch)
+        if greet.boots > known.boots:
+            self._keep(replace(known, run=greet.run, boots=greet.boots, former_boots=boots, former_epoch=epoch))
+        return Remembered(by, known.incarnation, greet.run, boots, epoch, known.txid, known.in_sync)
 
     def told_epoch(self, node: str, incarnation: str, run: str, epoch: int) -> None:
         """Note an epoch that ``run`` has on its disk. Before it has greeted it would look like one of a former run."""
@@ -85,9 +89,9 @@ class Memory:
         """
         for member in view.in_sync:
             known = self._of(member.node, member.incarnation)
-            higher = txid > known.txid if view.forced == known.forced else view.forced > known.forced
-            if higher and member.node != but:
-                self._keep(replace(known, txid=txid, forced=view.forced))
+            now = (view.forced, txid, view.epoch)
+            if member.node != but and now > (known.forced, known.txid, known.in_sync):
+                self._keep(replace(known, txid=txid, in_sync=view.epoch, forced=view.forced))
 
     def _of(self, node: str, incarnation: str) -> PeerMark:
         known = self._marks.get(node)
@@ -99,14 +103,17 @@ class Memory:
             self.changed = True
 
 
-def contradiction(mine: Greet, remembered: Remembered) -> str:
-    """Why this disk must have been set back in time, as a sentence; empty when nothing speaks against it."""
+def contradiction(mine: Greet, remembered: Remembered, replaced: int = 0) -> str:
+    """Why this disk must have been set back in time, as a sentence; empty when nothing speaks against it. ``replaced``:
+    the epoch in which the copy was last thrown away, as the coordinator told it to; what it held before is no matter.
+    """
     if remembered.incarnation != mine.incarnation:
         return ""
-    if remembered.boots >= mine.boots:
-        return f"a peer remembers boot {remembered.boots} of this disk, but this is boot {mine.boots}"
-    if remembered.epoch > mine.epoch:
-        return f"a peer was told epoch {remembered.epoch} by this disk, but it only knows {mine.epoch}"
-    if remembered.txid > mine.txid:
+    then = mine.unproven
+    if remembered.boots >= then.boots:
+        return f"a peer remembers boot {remembered.boots} of this disk, but at boot {then.boots} it was older"
+    if remembered.epoch > then.epoch:
+        return f"a peer was told epoch {remembered.epoch} by this disk, but at boot {then.boots} it knew {then.epoch}"
+    if remembered.txid > mine.txid and remembered.in_sync >= replaced:
         return f"transaction {remembered.txid} was acknowledged with this copy, but it ends at {mine.txid}"
     return ""

@@ -11,6 +11,7 @@ import msgspec
 
 from fa.core.array_chain import Link
 from fa.core.array_events import Started
+from fa.core.array_messages import Unproven
 from fa.core.trust import Mark, PeerMark
 from fa.core.view import Ballot
 from fa.replication.durable import read_record, write_record
@@ -23,6 +24,7 @@ class Identity:
     incarnation: str
     boots: int = 0
     mark: Mark = Mark.OK
+    replaced: int = 0  # the epoch in which the copy was last thrown away, as the coordinator told this node to
 
 
 class VoteFiles:
@@ -35,7 +37,7 @@ class VoteFiles:
     def boot(self) -> Identity:
         """Count this start, durably. Raises `CopyDamaged` for a record that was tampered with or torn."""
         found = self.identity()
-        booted = Identity(found.incarnation, found.boots + 1, found.mark)
+        booted = Identity(found.incarnation, found.boots + 1, found.mark, found.replaced)
         self.save_identity(booted)
         return booted
 
@@ -67,9 +69,17 @@ class VoteFiles:
     def save_marks(self, marks: tuple[PeerMark, ...]) -> None:
         self._write("marks", {"marks": marks})
 
+    def unproven(self) -> Unproven | None:
+        record = read_record(self._path("unproven"))
+        return msgspec.convert(record["since"], Unproven | None) if record else None
+
+    def save_unproven(self, unproven: Unproven | None) -> None:
+        self._write("unproven", {"since": unproven})
+
     def started(self, identity: Identity, chain: tuple[Link, ...]) -> Started:
         """The first event of the array core."""
-        return Started(identity.incarnation, identity.boots, identity.mark, self.ballot(), chain, self.marks())
+        votes = self.ballot(), chain, self.marks(), self.unproven(), identity.replaced
+        return Started(identity.incarnation, identity.boots, identity.mark, *votes)
 
     def _write(self, name: str, value: Any) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

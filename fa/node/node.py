@@ -227,6 +227,7 @@ class Node:
             ae.SaveBallot: lambda effect: self._durably(self._votes.save_ballot, effect.ballot),
             ae.SaveIdentity: self._save_identity,
             ae.SaveMarks: lambda effect: self._durably(self._votes.save_marks, effect.marks),
+            ae.SaveUnproven: lambda effect: self._durably(self._votes.save_unproven, effect.unproven),
             ae.Lead: keeper.lead,
             ae.Serve: self._serve,
             ae.Follow: lambda effect: None,
@@ -269,7 +270,9 @@ class Node:
 
     async def _save_identity(self, effect: ae.SaveIdentity) -> None:
         self._incarnation = effect.incarnation
-        await self._durably(self._votes.save_identity, Identity(effect.incarnation, self._boots, effect.mark))
+        await self._durably(
+            self._votes.save_identity, Identity(effect.incarnation, self._boots, effect.mark, effect.replaced)
+        )
 
     async def _durably(self, save: Callable[[Any], None], value: Any) -> None:
         """In a thread of its own: a volume that hangs may hold all those that asyncio shares, and no vote waits."""

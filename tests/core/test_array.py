@@ -385,7 +385,7 @@ def test_the_deadline_is_the_next_thing_to_do() -> None:
 
 def test_marks_of_peers_are_saved_some_time() -> None:
     array = led_pair()
-    array.step(ev.Received("b", ms.Greet("b.1", "b-run", 1, 1024, 0)), 0.9)
+    array.step(ev.Received("b", ms.Greet("b.1", "b-run", 1, 0, ms.Unproven(1, 1024, ("b-run",)))), 0.9)
     for now in (1.0, 3.0, 6.0):
         array.step(ev.Received("b", beat_ok(2048, 1, 2)), now)
         effects = array.step(ev.Woken(), now)
@@ -397,7 +397,7 @@ def test_whose_word_counts_is_told_by_the_newest_view() -> None:
     array, _ = born("b", View(1024, "a", (A, B), (A, B, W), (A, B, W)))
     x = Member("x", "x.1")
     now = View(4096, "x", (x,), (x, B, W), (x, B, W))
-    array.step(ev.Received("x", ms.Remembered("x.1", "b.1", "b-run", 0, 0, 0, now)), 0.1)
+    array.step(ev.Received("x", ms.Remembered("x.1", "b.1", "b-run", 0, 0, 0, view=now)), 0.1)
     assert sent(array.step(ev.Received("x", ms.Prepare(5120)), 0.2), "x", ms.Promise)
 
 

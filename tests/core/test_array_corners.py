@@ -283,12 +283,15 @@ def test_the_report_before_forcing_says_whether_this_copy_was_in_sync() -> None:
     assert "nothing acknowledged is lost" in inside and "was not in sync" not in inside
 
 
-def test_a_copy_that_left_the_in_sync_set_need_not_prove_what_it_once_had() -> None:
-    """It may have been replaced by a shorter one since, as the coordinator told it to."""
-    array, _ = born("b", PAIR, 1)
-    told = ms.Remembered("w.1", "b.1", "b-run", 0, 0, 3, view=ALONE)
-    assert not only(array.step(ev.Received("w", told), 0.1), ef.SaveIdentity)
-    assert_disowned(array.step(ev.Received("w", replace(told, view=PAIR)), 0.2), "transaction 3")
+def test_a_copy_that_was_replaced_as_told_owes_nothing_to_what_the_old_one_held() -> None:
+    array, _ = born("b", ALONE, 3)
+    array.step(ev.Received("a", NOTHING), 0.0)
+    effects = array.step(ev.Received("a", ms.Resync(EPOCH_STRIDE, "a", 1_000_000)), 0.1)
+    assert only(effects, ef.SaveIdentity) == [ef.SaveIdentity("b.1", Mark.RESYNCING, replaced=EPOCH_STRIDE)]
+    array.step(ev.CopyInstalled(at(1), EPOCH_STRIDE), 0.2)
+    before = ms.Remembered("w.1", "b.1", "b-run", 0, 0, 3, in_sync=EPOCH_STRIDE - 1)
+    assert not only(array.step(ev.Received("w", before), 0.3), ef.SaveIdentity)
+    assert_disowned(array.step(ev.Received("w", replace(before, in_sync=EPOCH_STRIDE)), 0.4), "transaction 3")
 
 
 def test_a_witness_needs_no_word_of_a_volume() -> None:

@@ -21,6 +21,7 @@ SAMPLES: dict[str, object] = {
     "View": View(1024, "b", MEMBERS, MEMBERS, MEMBERS[:1]),
     "View | None": View(2048, "b", MEMBERS, MEMBERS, MEMBERS),
     "Position | None": Position(1, 2),
+    "Unproven": ms.Unproven(3, 2**40, ("r1", "r2")),
     "tuple[Position, ...]": (Position(1, 2), Position(2, 3)),
 }
 

@@ -14,6 +14,7 @@ from fa.core.array_messages import (
     Query,
     Remembered,
     Stat,
+    Unproven,
 )  # fmt: skip
 from fa.core.array_volume import Record, serve
 from fa.core.position import Position
@@ -42,7 +43,7 @@ def test_it_accepts_what_it_promised_and_remembers_it() -> None:
 
 def test_it_remembers_disks() -> None:
     noted, _ = serve(EMPTY, "a", Beat(VIEW, 1, Position(9, 1), stale=False))
-    _, answer = serve(noted, "a", Greet("a.1", "run", 2, 0, 3))
+    _, answer = serve(noted, "a", Greet("a.1", "run", 2, 3, Unproven(2, 0, ("run",))))
     assert isinstance(answer, Remembered) and (answer.by, answer.txid) == ("v.1", 9)
 
 

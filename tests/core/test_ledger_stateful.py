@@ -30,7 +30,7 @@ class Histories(RuleBasedStateMachine):
         self.jobs = 0
         self.orders: list[c.Order] = []
         self.published: dict[int, int] = {}  # task → attempt
-        self.requests: dict[str, tuple[int, ...]] = {}
+        self.requests: dict[str, tuple[int, tuple[int, ...]]] = {}  # key → when, and the jobs of the answer
 
     def teardown(self) -> None:
         for generator in self.open:
@@ -60,7 +60,7 @@ class Histories(RuleBasedStateMachine):
         if isinstance(submitted, type):
             return
         if key:
-            assert self.requests.setdefault(key, submitted.jobs) == submitted.jobs
+            assert self.requests.setdefault(key, (self.at, submitted.jobs))[1] == submitted.jobs
         self.jobs = max(self.jobs, *submitted.jobs)
 
     @precondition(lambda self: self.jobs)
@@ -131,7 +131,9 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def keep_house(self) -> None:
-        self.do(c.KeepHouse(self.at - 10**6, 0, self.at - 10**6, 50, limit=3))
+        before = self.at - 10**6
+        self.do(c.KeepHouse(before, 0, before, 50, limit=3))
+        self.requests = {key: told for key, told in self.requests.items() if told[0] > before}
 
     # --- what always holds ---
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fa.core.array_messages import Greet, Remembered
+from fa.core.array_messages import Greet, Remembered, Unproven
 from fa.core.trust import Memory, contradiction
 from fa.core.view import Member, View
 
@@ -13,7 +13,7 @@ VIEW = View(1024, "a", (A, B), (A, B), (A, B))
 
 
 def greet(run: str = "r2", boots: int = 2, epoch: int = 2048, txid: int = 9) -> Greet:
-    return Greet("b.1", run, boots, epoch, txid)
+    return Greet("b.1", run, boots, txid, Unproven(boots, epoch, (run,)))
 
 
 def test_the_answer_tells_what_was_known_before_the_greeting() -> None:
@@ -21,7 +21,7 @@ def test_the_answer_tells_what_was_known_before_the_greeting() -> None:
     assert memory.greeted("w.1", "b", greet("r1", boots=1)) == Remembered("w.1", "b.1", "r1", 0, 0, 0)
     memory.told_epoch("b", "b.1", "r1", 2048)
     memory.acknowledged(VIEW, 7)
-    assert memory.greeted("w.1", "b", greet("r2", boots=2)) == Remembered("w.1", "b.1", "r2", 1, 2048, 7)
+    assert memory.greeted("w.1", "b", greet("r2", boots=2)) == Remembered("w.1", "b.1", "r2", 1, 2048, 7, 1024)
 
 
 def test_greeting_twice_contradicts_nothing() -> None:
@@ -38,6 +38,25 @@ def test_an_answer_that_was_lost_is_given_again() -> None:
     memory.told_epoch("b", "b.1", "r2", 5120)
     assert memory.greeted("w.1", "b", greet("r2", boots=2)) == lost
     assert "3072" in contradiction(greet("r2", boots=2), lost)
+
+
+def test_another_boot_does_not_hide_that_the_disk_was_set_back() -> None:
+    """It was set back, booted where nobody heard it, learned the newest epoch, and boots again."""
+    memory = Memory()
+    memory.greeted("w.1", "b", greet("r2", boots=2))
+    set_back = Greet("b.1", "r9", 3, 9, Unproven(2, 5120, ("r8", "r9")))
+    assert "boot 2" in contradiction(set_back, memory.greeted("w.1", "b", set_back))
+
+
+def test_a_boot_that_was_never_answered_is_not_held_against_the_next() -> None:
+    memory = Memory()
+    memory.greeted("w.1", "b", greet("r1", boots=1, epoch=1024))
+    memory.told_epoch("b", "b.1", "r1", 2048)
+    memory.greeted("w.1", "b", greet("r2", boots=2, epoch=2048))
+    memory.told_epoch("b", "b.1", "r2", 3072)
+    again = Greet("b.1", "r3", 3, 9, Unproven(2, 2048, ("r2", "r3")))
+    assert memory.greeted("w.1", "b", again) == Remembered("w.1", "b.1", "r3", 1, 2048, 0)
+    assert contradiction(again, memory.greeted("w.1", "b", again)) == ""
 
 
 def test_an_epoch_told_before_the_greeting_is_none_of_a_former_run() -> None:
@@ -64,15 +83,21 @@ def test_a_disk_set_back_in_time_is_noticed(mine: Greet, word: str) -> None:
     assert bool(word) == bool(contradiction(mine, remembered))
 
 
+def test_a_copy_that_was_replaced_since_owes_nothing_to_what_it_held_before() -> None:
+    remembered = Remembered("w.1", "b.1", "r2", 1, 2048, 7, in_sync=1024)
+    assert contradiction(greet(txid=6), remembered, replaced=1024) != ""
+    assert contradiction(greet(txid=6), remembered, replaced=1025) == ""
+
+
 def test_another_incarnation_has_no_past() -> None:
-    assert contradiction(Greet("b.2", "r", 1, 0, 0), Remembered("w.1", "b.1", "r", 9, 9999, 99)) == ""
+    assert contradiction(Greet("b.2", "r", 1, 0, Unproven(1, 0)), Remembered("w.1", "b.1", "r", 9, 9999, 99)) == ""
 
 
 def test_only_the_newest_incarnation_is_remembered() -> None:
     memory = Memory()
-    memory.greeted("w.1", "b", Greet("b.1", "r1", 1, 0, 0))
+    memory.greeted("w.1", "b", Greet("b.1", "r1", 1, 0, Unproven(1, 0, ("r1",))))
     memory.told_epoch("b", "b.1", "r1", 5000)
-    memory.greeted("w.1", "b", Greet("b.2", "r2", 2, 0, 0))
+    memory.greeted("w.1", "b", Greet("b.2", "r2", 2, 0, Unproven(2, 0, ("r2",))))
     memory.told_epoch("b", "b.2", "r2", 1024)
     assert [(mark.incarnation, mark.epoch) for mark in memory.all()] == [("b.2", 1024)]
 

@@ -75,7 +75,8 @@ class Node:
         disk.boots += 1
         config = Config(world.array_id, self.name, self.index, f"{self.name}.{self.life}", **self.settings)
         self.array = Array(config, Random(world.rng.getrandbits(48)))
-        self.handle(ev.Started(disk.incarnation, disk.boots, disk.mark, disk.ballot, disk.links(), disk.marks))
+        votes = disk.ballot, disk.links(), disk.marks, disk.unproven, disk.replaced
+        self.handle(ev.Started(disk.incarnation, disk.boots, disk.mark, *votes))
 
     def crash(self) -> None:
         """Lose the memory; what was on its way to the disk is there or not, in order."""
@@ -206,10 +207,13 @@ class Node:
         self.world.checks.saved(self.world, self)
 
     def _SaveIdentity(self, effect: ef.SaveIdentity) -> None:
-        self.disk.incarnation, self.disk.mark = effect.incarnation, effect.mark
+        self.disk.incarnation, self.disk.mark, self.disk.replaced = effect.incarnation, effect.mark, effect.replaced
 
     def _SaveMarks(self, effect: ef.SaveMarks) -> None:
         self.disk.marks = effect.marks
+
+    def _SaveUnproven(self, effect: ef.SaveUnproven) -> None:
+        self.disk.unproven = effect.unproven
 
     def _Send(self, effect: ef.Send) -> None:
         self.world.send(self, effect.peer, effect.message)

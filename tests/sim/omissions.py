@@ -271,7 +271,7 @@ def copy_of_stranger(self: Leader, state: State, member: Any) -> Any:
     return _leader_copy(self, state, member)
 
 
-def no_contradiction(mine: Any, remembered: Any) -> str:
+def no_contradiction(mine: Any, remembered: Any, replaced: int = 0) -> str:
     return ""
 
 

@@ -7,6 +7,7 @@ hangs on the whole history before it, so equal positions mean equal contents, as
 from __future__ import annotations
 
 from fa.core.array_chain import Link
+from fa.core.array_messages import Unproven
 from fa.core.position import EMPTY, Position
 from fa.core.trust import Mark
 from fa.core.view import Ballot
@@ -24,13 +25,15 @@ def follow(position: Position, uid: int) -> Position:
 class Disk:
     """What is durable. ``snapshot``/``restore`` set a disk back in time, as a virtual machine's snapshot does."""
 
-    __slots__ = ("ballot", "boots", "incarnation", "log", "mark", "marks")
+    __slots__ = ("ballot", "boots", "incarnation", "log", "mark", "marks", "replaced", "unproven")
 
     def __init__(self, incarnation: str) -> None:
         self.incarnation = incarnation
         self.boots = 0
         self.mark = Mark.OK
+        self.replaced = 0
         self.marks: tuple = ()
+        self.unproven: Unproven | None = None
         self.ballot = Ballot()
         self.log: list[Entry] = []
 
@@ -49,5 +52,5 @@ class Disk:
     def copy(self) -> Disk:
         other = Disk(self.incarnation)
         other.boots, other.mark, other.marks, other.ballot = self.boots, self.mark, self.marks, self.ballot
-        other.log = list(self.log)
+        other.log, other.unproven, other.replaced = list(self.log), self.unproven, self.replaced
         return other
