@@ -127,13 +127,16 @@ class Proposal:
         return self.was is not None and current.epoch == self.was.epoch
 
     def _in_sync(self, state: State, current: View) -> tuple[Member, ...]:
-        kept = {member for member in current.in_sync if member == state.me or self._keeps(state, member)}
+        there = [member for member in current.in_sync if member == state.me or self._is_there(state, member)]
+        kept = {member for member in there if member == state.me or member.node not in self.wish.drop}
+        if self.was is None and len(kept) < self.wish.fewest:
+            kept = set(there)  # the view that this node knew had copies to spare, the newest one has not
         if self._is_mine(current):
             kept.update(member for member in self.wish.add if self._proven(member))
         return tuple(sorted(kept))
 
-    def _keeps(self, state: State, member: Member) -> bool:
-        return member.node not in self.wish.drop and (self.was is not None or state.is_up(member.node))
+    def _is_there(self, state: State, member: Member) -> bool:
+        return self.was is not None or state.is_up(member.node)
 
     def _voters(self, current: View) -> tuple[Voters, Voters]:
         """The next ``voters`` and ``prev``: a change opens from a closed view of ours, and closes from an open one of

@@ -311,3 +311,17 @@ def test_the_voters_of_a_newer_view_are_greeted_too() -> None:
     array.step(ev.Received("w", ms.Remembered("w.1", "b.1", "b-run", 0, 0, 0, view=newer)), 0.1)
     effects = [effect for now in range(1, 9) for effect in array.step(ev.Woken(), float(now))]
     assert sent(effects, "x", ms.Greet)
+
+
+def test_a_silent_coordinator_is_kept_when_the_newest_view_has_no_copy_to_spare() -> None:
+    """It may only have stopped leading; nobody could ever take over without it."""
+    three = replace(PAIR, in_sync=(A, B, Member("c", "c.1")))
+    array, _ = born("b", three, 3, min_insync=2)
+    array.step(ev.LinkUp("a", hello("a")), 0.0)
+    array.step(ev.Received("a", NOTHING), 0.0)
+    array.step(ev.LinkUp("w", hello("w", "witness")), 0.0)
+    array.step(ev.Received("a", ms.Beat(three, 1, EMPTY, stale=False)), 0.1)
+    array.step(ev.Woken(), 9.0)
+    array.step(ev.Received("w", ms.Stat(1, "w.1", EPOCH_STRIDE, three, hears=False)), 9.0)
+    effects = array.step(ev.Received("w", ms.Promise(2049, "w.1", replace(PAIR, epoch=1025))), 9.1)
+    assert [accept.view.in_sync for accept in sent(effects, "w", ms.Accept)] == [(A, B)]
