@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PAST = {"cancel": "cancelled", "retry": "queued again", "hold": "held", "release": "released"}
 BACK = {"cancel": "retry", "hold": "release", "release": "hold"}  # what takes it back
 ASKS = ("cancel",)  # even for one job: work is thrown away
-BULK_MAX = 1000
+PRIORITIES_MAX = 1000  # these are set one by one
 
 
 class JobActs:
@@ -70,7 +70,7 @@ class JobActs:
 
     def act(self, action: str) -> None:
         jobs = self.targets()
-        able = [job for job in jobs if can(job, action)][:BULK_MAX]
+        able = [job for job in jobs if can(job, action)]
         if not able:
             state = jobs[0].state if jobs else ""
             self.desk.toast(
@@ -82,7 +82,7 @@ class JobActs:
             send()
             return
         left = f"; {len(jobs) - len(able)} of {len(jobs)} cannot be" if len(able) < len(jobs) else ""
-        question = f"{action.capitalize()} {len(able)} job{'s' if len(able) != 1 else ''}{left}?"
+        question = f"{action.capitalize()} {len(able):,} job{'s' if len(able) != 1 else ''}{left}?"
         self._confirm(question, able, command(action, able), send, cost(self.desk, able) if action == "cancel" else "")
 
     def _confirm(self, question: str, jobs: Sequence[Job], cli: str, yes: Callable[[], None], cost: str = "") -> None:
@@ -91,12 +91,30 @@ class JobActs:
         self.desk.show(Confirm(self.desk, question, [one_line(job) for job in jobs], cli, yes, cost, summary))
 
     def _send(self, action: str, jobs: Sequence[Job]) -> None:
-        ids = [job.id for job in jobs]
-        call = calls.act_on_job(ids[0], action) if len(ids) == 1 else calls.act_on_jobs(ids, action)
-        self.desk.send(call, partial(self._acted, action, jobs), self._failed, cli=command(action, jobs))
+        """A thousand in a request, the next when the last was answered: a failure stops there, and says how far it
+        came."""
+        self._send_part(action, jobs, 0, [])
 
-    def _acted(self, action: str, jobs: Sequence[Job], told: Any) -> None:
-        bad = [result for result in read_list(Result, told) if not result.ok] if len(jobs) > 1 else []
+    def _send_part(self, action: str, jobs: Sequence[Job], sent: int, bad: list[Result]) -> None:
+        ids = [job.id for job in jobs[sent : sent + calls.BATCH_MAX]]
+        call = calls.act_on_job(ids[0], action) if len(jobs) == 1 else calls.act_on_jobs(ids, action)
+        cli = "" if sent else command(action, jobs)
+        self.desk.send(
+            call, partial(self._acted_part, action, jobs, sent + len(ids), bad), partial(self._stopped, sent), cli=cli
+        )
+
+    def _acted_part(self, action: str, jobs: Sequence[Job], sent: int, bad: list[Result], told: Any) -> None:
+        bad += [result for result in read_list(Result, told) if not result.ok] if len(jobs) > 1 else []
+        if sent < len(jobs):
+            self.desk.toast(f"{sent:,} of {len(jobs):,} {PAST[action]}")
+            self._send_part(action, jobs, sent, bad)
+        else:
+            self._acted(action, jobs, bad)
+
+    def _stopped(self, sent: int, error: FaError) -> None:
+        self._failed(error, f"{sent:,} were done. " if sent else "")
+
+    def _acted(self, action: str, jobs: Sequence[Job], bad: Sequence[Result]) -> None:
         refused = {result.id for result in bad}
         done = [job for job in jobs if job.id not in refused]
         self._renew(jobs)
@@ -114,8 +132,8 @@ class JobActs:
         self.desk.toast(text)
         self.desk.jobs.marks.clear()
 
-    def _failed(self, error: FaError) -> None:
-        text = f"{error.detail} {error.hint}".strip()
+    def _failed(self, error: FaError, before: str = "") -> None:
+        text = f"{before}{error.detail} {error.hint}".strip()
         if error.code in ("unreachable", "unavailable", "timeout"):
             text += " It may have been done nevertheless: look before you repeat it."
         self.desk.toast(text, "warn")
@@ -143,6 +161,9 @@ class JobActs:
         self.desk.show(Prompt(self.desk, "Priority", label, wrong_priority, partial(self._prioritise, jobs)))
 
     def _prioritise(self, jobs: Sequence[Job], value: int | str) -> None:
+        if len(jobs) > PRIORITIES_MAX:
+            self.desk.toast(f"priorities are set one by one, of {PRIORITIES_MAX:,} jobs at most", "warn")
+            return
         wanted = int(value) if str(value).isdigit() else value
         cli = shlex.join(["fa", "job", "prio", str(wanted), *(str(job.id) for job in jobs)])
         send = partial(self._send_priority, list(jobs), wanted, cli)
@@ -237,7 +258,7 @@ def command(action: str, jobs: Sequence[Job]) -> str:
 
 
 def _named(jobs: Sequence[Job]) -> str:
-    return f"job {jobs[0].id}" if len(jobs) == 1 else f"{len(jobs)} jobs"
+    return f"job {jobs[0].id}" if len(jobs) == 1 else f"{len(jobs):,} jobs"
 
 
 def cost(desk: Desk, jobs: Sequence[Job]) -> str:

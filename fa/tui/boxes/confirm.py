@@ -74,7 +74,7 @@ class Confirm:
 
 def command_lines(cli: str, room: int) -> list[Line]:
     """The equal command; one that names hundreds of ids ends in an ellipsis (the command log has all of it)."""
-    rows = wrapped(f"$ {cli}", room - 2, "dim")
+    rows = wrapped(f"$ {cli[: room * (COMMAND_ROWS + 1)]}", room - 2, "dim")
     return (
         rows if len(rows) <= COMMAND_ROWS else [*rows[: COMMAND_ROWS - 1], (*rows[COMMAND_ROWS - 1], Span(" …", "dim"))]
     )

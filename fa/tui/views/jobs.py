@@ -20,7 +20,7 @@ from fa.tui.views.job_cells import columns
 from fa.tui.views.job_facts import preview
 from fa.tui.window import Order, Side, Window, read_page
 
-MARKS_MAX = 1000  # what one bulk request takes
+MARKS_MAX = 10_000  # each is held here and sent by its number, a thousand in a request; the CLI takes any number
 PREVIEW_ROWS = 30  # screens from this height on show the chosen job below the list
 CATCH_UP = 80  # rows known to be old that are asked for in one tick: a query takes 1,000 characters
 
@@ -82,7 +82,7 @@ class Jobs:
         if self.window.order.sort:
             parts += [Span("   sort "), say(self.window.order.sort, "title")]
         if self.marks:
-            parts.append(Span(f"   ● {len(self.marks)} marked", "mark"))
+            parts.append(Span(f"   ● {len(self.marks):,} marked", "mark"))
         if self.newer:
             count = "" if self.query else f"{len(self.newer)} "  # how many of them match is not known here
             parts.append(Span(f"   ▲ {count}newer (g)", "key"))
@@ -270,10 +270,10 @@ class Jobs:
             self._add([job])
 
     def _add(self, jobs: Sequence[Job]) -> None:
-        """Mark jobs, as many as one request takes."""
+        """Mark jobs, as many as can be."""
         for job in jobs:
             if len(self.marks) >= MARKS_MAX and job.id not in self.marks:
-                self.host.toast(f"{MARKS_MAX} are marked: a bulk takes no more", "warn")
+                self.host.toast(f"{MARKS_MAX:,} are marked: a bulk takes no more", "warn")
                 return
             self.marks[job.id] = job
 
@@ -298,8 +298,8 @@ class Jobs:
         if page.down and len(self.marks) < MARKS_MAX:
             self._mark_page(page.down)
         else:
-            more = "; there are more, a bulk takes this many" if page.down else ""
-            self.host.toast(f"{len(self.marks)} marked{more}")
+            more = "; there are more, and a bulk takes no more (the command line does)" if page.down else ""
+            self.host.toast(f"{len(self.marks):,} marked{more}")
 
     def click(self, row: int) -> None:
         at = self.roll.top + row - self._first_row
