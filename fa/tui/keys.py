@@ -79,7 +79,7 @@ ACTIONS: tuple[Action, ...] = (
            "fa job log 17 --attempt 2"),
     Action("mark", ("space",), "Mark", "mark the job under the cursor", ("jobs",), footer=22),
     Action("mark.range", ("v",), "Mark to", "mark from the last mark to the cursor", ("jobs",)),
-    Action("mark.all", ("asterisk",), "Mark all", "mark all that match, up to 1,000", ("jobs",)),
+    Action("mark.all", ("asterisk",), "Mark all", "mark all that match, up to 10,000", ("jobs",)),
     Action("mark.none", ("U",), "Unmark", "unmark all", ("jobs",)),
     Action("bulk", ("b",), "Bulk", "what can be done to the marked jobs", ("jobs",), footer=23),
     Action("sort", ("S",), "Sort", "choose the order, or a filter at hand", ("jobs",), "fa jobs --sort -id", footer=60),
