@@ -16,6 +16,7 @@ LISTS = {  # commands whose arguments are names: the command that prints those
     "node": "fa nodes -q",
     "factory": "fa factories -q",
     "monitor": "fa monitors -q",
+    "volume": "fa volume list -q",
 }
 
 

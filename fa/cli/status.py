@@ -19,6 +19,7 @@ from fa.errors import FaError, Unavailable
 HEALTH_EXIT = {"ok": 0, "degraded": 1}  # anything else is down
 DOWN = 2
 ALERTS_SHOWN = 5
+PATIENCE = 5.0  # seconds; longer than an election: a status is asked when something is wrong, and must not wait with it
 
 
 def status(parser: Parser) -> None:
@@ -39,7 +40,12 @@ def _status(context: Context) -> int:
 
 
 def _once(context: Context) -> int:
-    found = context.send(calls.status())
+    context.patience = PATIENCE
+    try:
+        found = context.send(calls.status())
+    except Unavailable as error:  # a node is there, but without a coordinator it cannot tell whose the token is
+        context.complain(error)
+        return DOWN
     if context.machine:
         context.print(clean(found["health"]) if context.option("quiet", False) else tables.as_json(found))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -52,6 +53,18 @@ def test_without_a_coordinator(fa: Line, array: FakeArray) -> None:
     assert done.code == 2
     assert array.lines() == ["GET /v1/status"], "alerts are the coordinator's: asking would wait for one"
     assert "no coordinator" in done.out and "unknown without a coordinator" in done.out
+
+
+def test_a_node_that_cannot_tell_who_asks_is_down_soon(
+    fa: Line, array: FakeArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over TLS a token is known to the coordinator only. Not the patience of other commands: somebody looks on."""
+    monkeypatch.setattr(status, "PATIENCE", 0.3)
+    array.answers["GET /v1/status"] = problem(503, "not-coordinator", "No majority of the voters answers.")
+    begun = time.monotonic()
+    done = fa("status")
+    assert done.code == 2 and "No majority of the voters answers." in done.err
+    assert time.monotonic() - begun < 15.0
 
 
 def test_nobody_answers(fa: Line) -> None:
