@@ -14,10 +14,13 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+
+from fa.node import toml
 
 FA = [sys.executable, "-m", "fa.cli"]
 DEADLINE = 90.0  # seconds
@@ -198,6 +201,7 @@ class Array:
         (self.san / "in").mkdir(parents=True)
         self.proved = proved
         self.nodes: list[Node] = []
+        self.settings: dict[str, dict[str, dict[str, Any]]] = {}  # node → section → what its fa.toml says beside
 
     def __getitem__(self, name: str) -> Node:
         return next(node for node in self.nodes if node.name == name)
@@ -231,8 +235,17 @@ class Array:
     def _begin(self, node: Node) -> None:
         if self.proved and self.proved.exists():
             shutil.copy(self.proved, node.root / "proved.json")
+        self._configure(node)
         self.nodes.append(node)
         node.start()
+
+    def _configure(self, node: Node) -> None:
+        """Write what `settings` has for it into its fa.toml."""
+        file = node.root / "fa.toml"
+        sections = tomllib.loads(file.read_text())
+        for section, values in self.settings.get(node.name, {}).items():
+            sections.setdefault(section, {}).update(values)
+        file.write_text(toml.dump(sections))
 
     def coordinator(self, besides: Sequence[str] = ()) -> Node:
         """The node that leads, once there is one."""
