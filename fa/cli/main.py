@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from fa.cli.context import Context
 from fa.cli.exits import INTERRUPTED, OK, PIPE_CLOSED, USAGE, exit_code
-from fa.cli.parser import Parser, UsageError, add_reach, pick_reach
+from fa.cli.parser import REACH, Parser, UsageError, add_reach, pick_reach
 from fa.client.text import clean_lines
 from fa.errors import FaError
 
@@ -90,9 +90,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _led_by_a_word(rest: list[str]) -> list[str]:
+    """``rest`` once it begins with a command; the usual ways to ask for help and version stand for one."""
+    first = rest[0] if rest else ""
+    if first in ("--version", "-V"):
+        return ["version", *rest[1:]]
+    if first.startswith("-") and first not in ("-h", "--help", "--", *(name for name, _, _ in REACH)):
+        raise UsageError(f"{first} belongs to a command: write it after one, as in: fa status -o json", "fa")
+    return rest
+
+
 def _run(argv: list[str]) -> int:
     try:
         reach, rest = pick_reach(argv)
+        rest = _led_by_a_word(rest)
         parser = build_parser(rest[0] if rest else "")
         args = parser.parse_args([*reach, *rest])
     except UsageError as error:

@@ -79,6 +79,8 @@ def test_nothing_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (("qqqq",), "There are: status"),
         (("job", "cancel"), "required: ID"),
         (("jobs", "--limi", "3"), "unrecognized arguments: --limi"),
+        (("-o", "json", "status"), "-o belongs to a command"),
+        (("--dir", "/nowhere", "-q", "jobs"), "-q belongs to a command"),
         (("can\x1b[2Jcel",), "can\\x1b[2Jcel"),
     ],
 )
@@ -155,8 +157,9 @@ def test_an_address_without_token_file_is_told(capsys: pytest.CaptureFixture[str
     assert "/nowhere" in capsys.readouterr().err
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["version"]) == 0
+@pytest.mark.parametrize("word", ["version", "--version", "-V"])
+def test_version(capsys: pytest.CaptureFixture[str], word: str) -> None:
+    assert main([word]) == 0
     assert capsys.readouterr().out.startswith("fa ")
     assert main(["version", "-o", "json"]) == 0
     assert '"sqlite"' in capsys.readouterr().out
