@@ -13,7 +13,7 @@ from fa.tui.mirror import Copy, Mirror, TakeOver
 from fa.tui.panel import facts, frame, panel
 from fa.tui.scene import Scene
 from fa.tui.table import Column, text
-from fa.tui.times import parse, span
+from fa.tui.times import age, parse
 from fa.tui.views.lists import ListView
 
 COPY_ROWS, SPARK_ROWS = 6, 3
@@ -37,16 +37,16 @@ class MirrorView(ListView[TakeOver]):
             text("KIND", 11, _kind),
             text("COORDINATOR", 16, _who, "title"),
             text("OUTAGE", 8, _outage, right=True),
-            text("LED", 9, lambda row: self._led(row, scene), right=True, need=100),
+            text("LED", 6, lambda row: self._led(row, scene), right=True, need=100),
             text("BY", 10, lambda row: row.by or "-", "dim", need=100),
             text("WHY", 10, lambda row: row.why or "-", grow=1),
         ]
 
     def _led(self, row: TakeOver, scene: Scene) -> str:
-        """For how long: until the next one did, or until now."""
+        """For how long, until the next one did or until now; coarse, so that a quiet screen stays quiet."""
         leads = row in self.rows()[:1]
         since, until = parse(row.at), parse(row.until) or (scene.clock.now if leads else None)
-        return span((until - since).total_seconds()) if since and until else "-"
+        return age((until - since).total_seconds()) if since and until else "-"
 
     def lines(self, scene: Scene) -> list[Line]:
         across, down = frame(scene.boxed)
