@@ -1,7 +1,8 @@
 """Who is there, what they run, and what becomes of the work of those that are not.
 
-An attempt of a lost node goes back to the queue, unless its publish was granted: that is finished by any node that has
-the volume. Whoever renames first wins, and both see the same file (SAFETY.md section 3, "publish")."""
+An attempt of a lost node goes back to the queue, and so does one whose volume is in trouble on its node and not on
+others; unless its publish was granted: that is finished by any node that has the volume. Whoever renames first wins,
+and both see the same file (SAFETY.md section 3, "publish")."""
 
 from __future__ import annotations
 
@@ -15,9 +16,11 @@ from fa.core.ledger import Outcome
 from fa.core.members import RESEND_AFTER, Member, is_older, proves_nothing, stray_run, trace, volumes_of
 from fa.core.model import NodeMode, NodeRow
 from fa.core.runs import Run
+from fa.core.scheduling import why_never, why_not_now
 from fa.core.work import Key, Moment
 
 PUBLISH_PATIENCE = 10.0  # seconds for a node to carry out a grant before others are asked as well
+ILL_PATIENCE = 5.0  # seconds that a volume may be in trouble before the attempts that need it are given to others
 LOOKS = 6  # for lost nodes, in the time after which one is lost; a look that comes later than the next: we slept
 
 
@@ -127,6 +130,9 @@ class Attendance:
         ill = {volume: why for word, why in reversed(offer.view.unhealthy) for volume in volumes_of([word])}
         before = volumes_of(offer.view.offers) if member.ill is None else sorted(member.ill)
         known, member.ill = member.ill or {}, ill
+        member.ill_since = {word: member.ill_since.get(word, now.mono) for word, _ in offer.view.unhealthy}
+        if ill and self._help_at is None:
+            self._help_at = now.mono + RESEND_AFTER
         effects: Effects = []
         for volume in before:
             if volume not in ill:
@@ -179,7 +185,26 @@ class Attendance:
             if self._is_away(node):
                 self._help_at = later
                 effects += self._give_away(self._crew.runs.on(node), f"{node} was lost", now)
+        for member in self._crew.members:
+            if member.ill_since and self._crew.runs.on(member.name):
+                self._help_at = later
+                effects += self._give_away_stuck(member, now)
         return effects
+
+    def _give_away_stuck(self, member: Member, now: Moment) -> Effects:
+        """What needs a volume that is in trouble there, and only there: another node could do it."""
+        effects: Effects = []
+        for run in () if member.lost else self._crew.runs.on(member.name):
+            word = member.ill_for(run)
+            if word and now.mono >= member.ill_since[word] + ILL_PATIENCE and self._able_elsewhere(run):
+                volume = word.partition(":")[2]
+                effects += self._give_away([run], f"volume {volume} on {member.name} is in trouble", now)
+        return effects
+
+    def _able_elsewhere(self, run: Run) -> bool:
+        group = run.group
+        others = [view for view in self._crew.views() if view.name != run.node]
+        return group is not None and any(not (why_never(group, view) or why_not_now(group, view)) for view in others)
 
     def _is_away(self, node: str) -> bool:
         member = self._crew.member(node)
@@ -189,8 +214,12 @@ class Attendance:
         """A publish is under way, or an attempt was given to a node that may be gone meanwhile."""
         if self._is_away(run.node):
             self._help_at = now.mono
-        elif run.granted and self._help_at is None:
+        elif self._help_at is None and (run.granted or self._is_ill(run)):
             self._help_at = now.mono + RESEND_AFTER
+
+    def _is_ill(self, run: Run) -> bool:
+        member = self._crew.member(run.node)
+        return member is not None and member.ill_for(run) is not None
 
     def _ask_another(self, run: Run) -> Effects:
         """The able nodes in turn: one of them may hang on the volume."""

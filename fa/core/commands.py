@@ -17,7 +17,7 @@ from fa.core.alarms import NoticeWritten as NoticeWritten
 from fa.core.alarms import RaiseAlert as RaiseAlert
 from fa.core.alarms import Remark as Remark
 from fa.core.alarms import TellTroubles as TellTroubles
-from fa.core.model import NewJob, NodeMode, NodeRow, NodeView, Output, Token
+from fa.core.model import Group, NewJob, NodeMode, NodeRow, NodeView, Output, Token
 from fa.core.monitor_commands import MonitorCommand, MonitorFact
 
 
@@ -288,10 +288,11 @@ class TasksReady:
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """`replace`: its publish may overwrite what is at the destination."""
+    """`replace`: its publish may overwrite what is at the destination. `group` says what it needs of a node."""
 
     order: Order
-    replace: bool = False
+    replace: bool
+    group: Group
 
 
 @dataclass(frozen=True, slots=True)

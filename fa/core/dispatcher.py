@@ -143,8 +143,9 @@ class Dispatcher:
         for active in event.active:
             task, attempt = active.task, active.attempt
             run = Run(
-                task.id, attempt.number, attempt.node, attempt.boot, task.cost, active.slot_class, task.priority,
-                active.factory, None, now.mono, part=attempt.part, output=attempt.output, replace=active.replace,
+                task.id, attempt.number, attempt.node, attempt.boot, task.cost, active.group.slot_class, task.priority,
+                active.group.factory, None, now.mono, part=attempt.part, output=attempt.output, replace=active.replace,
+                group=active.group,
             )  # fmt: skip
             self._crew.runs.add(run)
         for quarantine in event.quarantines:
@@ -173,8 +174,8 @@ class Dispatcher:
         match fact:
             case c.TasksReady():
                 crew.wanted = True
-            case c.Assigned(order, replace):
-                return self._assigned(order, replace, now)
+            case c.Assigned():
+                return self._assigned(fact, now)
             case c.Granted():
                 return self._granted(fact, now)
             case c.AttemptOver():
@@ -192,10 +193,11 @@ class Dispatcher:
                 pass
         return []
 
-    def _assigned(self, order: c.Order, replace: bool, now: Moment) -> Effects:
+    def _assigned(self, fact: c.Assigned, now: Moment) -> Effects:
+        order = fact.order
         run = Run(
             order.task, order.attempt, order.node, order.boot, order.cost, order.slot_class, order.priority,
-            order.factory, order, replace=replace,
+            order.factory, order, replace=fact.replace, group=fact.group,
         )  # fmt: skip
         self._crew.runs.add(run)
         self._attendance.look_after(run, now)

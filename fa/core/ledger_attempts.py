@@ -147,7 +147,7 @@ class _Assignments:
             job.factory, job.factory_version, version.text, task.priority, task.cost, group.slot_class, boot,
         )  # fmt: skip
         recipe = change.recipes.read(version)
-        change.fact(Assigned(order, recipe is not None and recipe.replace))
+        change.fact(Assigned(order, recipe is not None and recipe.replace, group))
         self.orders.append(order)
 
     def _version(self, job: Job) -> FactoryVersion:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fa.core.model import NodeMode, NodeView
 from fa.core.runs import Run
@@ -16,7 +16,8 @@ RESEND_AFTER = 2.0  # seconds until an order or grant that left no trace is sent
 @dataclass(slots=True)
 class Member:
     """A node of the array. `lost`: silent for `lost_after`. `known`: in this reign it has said what runs there; before
-    that nobody can know its open slots. `ill`: what it cannot use now, by volume, None until it says so."""
+    that nobody can know its open slots. `ill`: what it cannot use now, by volume, None until it says so; `ill_since`:
+    the same by word as in requirements, with the time at which it said so first."""
 
     name: str
     mode: NodeMode
@@ -31,7 +32,13 @@ class Member:
     known: bool = False
     drained: bool = False
     ill: dict[str, str] | None = None
+    ill_since: dict[str, float] = field(default_factory=dict)
     progress: tuple[Running, ...] = ()
+
+    def ill_for(self, run: Run) -> str | None:
+        """What the run needs and this node has longest been without."""
+        words = [word for word in run.group.requires if word in self.ill_since] if run.group else []
+        return min(words, key=lambda word: self.ill_since[word], default=None)
 
     @property
     def state(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fa.core.commands import Order
-from fa.core.model import Output
+from fa.core.model import Group, Output
 from fa.core.work import Key
 
 
@@ -14,7 +14,7 @@ from fa.core.work import Key
 class Run:
     """One attempt. `order` is unknown where an earlier coordinator gave it; `told_at` when its node was last told,
     `seen` whether a beat has shown it there; `part` and `output` once it is granted, `asked` how often other nodes were
-    asked to finish its publish."""
+    asked to finish its publish. `group`: what it needs of a node, None for what does not count."""
 
     task: int
     attempt: int
@@ -31,6 +31,7 @@ class Run:
     output: Output | None = None
     replace: bool = False
     asked: int = 0
+    group: Group | None = None
 
     @property
     def key(self) -> Key:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from fa.core.arrivals import MonitorRow
 from fa.core.commands import Command, Order
 from fa.core.ledger import Outcome
-from fa.core.model import Attempt, NodeRow, NodeView, Output, Task
+from fa.core.model import Attempt, Group, NodeRow, NodeView, Output, Task
 from fa.core.position import Position
 from fa.core.tables import Quarantine
 from fa.core.watch_events import AfterEnded as AfterEnded
@@ -125,12 +125,11 @@ class Carried:
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """A task that runs, its attempt that counts, and by which factory; `replace`: whether that may overwrite."""
+    """A task that runs, its attempt that counts, and what it needs; `replace`: whether its factory may overwrite."""
 
     task: Task
     attempt: Attempt
-    slot_class: str
-    factory: str
+    group: Group
     replace: bool
 
 

@@ -67,6 +67,9 @@ def classify(returncode: int, errors: tuple[str, ...], lines: tuple[str, ...], *
         )
     if what == "exec":
         return Verdict(True, "exec-failed", f"The tool ended with code {returncode}: {said}")
+    if not said:
+        sentence = f"ffmpeg ended with code {returncode} and said nothing. Look at the node's installation."
+        return Verdict(False, "silent", sentence)
     if _RECIPE.search(said) or _GRAPH.search(said):
         return Verdict(True, "bad-recipe", f"ffmpeg refused the recipe: {said} Correct the factory.")
     return Verdict(True, "bad-source", f"ffmpeg could not transcode the source: {said} Replace it and submit it again.")

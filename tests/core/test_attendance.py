@@ -8,7 +8,7 @@ import pytest
 
 from fa.core import commands as c
 from fa.core import work as w
-from fa.core.attendance import PUBLISH_PATIENCE
+from fa.core.attendance import ILL_PATIENCE, PUBLISH_PATIENCE
 from fa.core.members import RESEND_AFTER, Member, is_older, volumes_of
 from fa.core.model import NewJob, NodeMode
 from fa.core.work import ReportKind
@@ -210,6 +210,78 @@ def test_volumes_in_trouble_are_alarmed_once_and_cleared(desk: Desk) -> None:
     assert alerts(desk, "volume.ill", *subjects) == ["node/a/nas"]
     desk.offer(view("a", unhealthy=ill), number=2)
     assert alerts(desk, "volume.ill", *subjects) == ["node/a/nas"], "an offer that came late is none"
+
+
+HUNG = (("source:san", "hung: no answer"), ("volume:san", "hung: no answer"))
+
+
+def hang(desk: Desk, name: str, number: int = 2) -> None:
+    """The volume of what runs there does not answer."""
+    desk.offer(view(name, offers=OFFERS - {"source:san", "volume:san"}, unhealthy=HUNG), number=number)
+
+
+def test_what_runs_on_a_volume_in_trouble_is_given_to_others(desk: Desk) -> None:
+    submit(desk, 3)
+    assert desk.dispatcher.runs_on("b") == ((2, 1),)
+    desk.join("c")
+    desk.orders()
+    hang(desk, "b")
+    desk.tick(ILL_PATIENCE - 0.5, beats="abc")
+    assert desk.dispatcher.runs_on("b") == ((2, 1),), "it may pass"
+    desk.tick(3.0, beats="abc")
+    assert desk.dispatcher.runs_on("b") == ()
+    assert desk.book.attempt(2).error == "volume san on b is in trouble"
+    assert [(order.task, order.node) for order in desk.orders()] == [(2, "c")]
+    assert desk.said(w.Stop, "b")[0].task == 2
+
+
+def test_trouble_that_passes_costs_nothing(desk: Desk) -> None:
+    submit(desk, 2)
+    hang(desk, "b")
+    desk.tick(ILL_PATIENCE - 1, beats="ab")
+    desk.offer(view("b"), number=3)
+    desk.tick(2.0, beats="ab")
+    hang(desk, "b", 4)
+    desk.tick(ILL_PATIENCE - 1, beats="ab")
+    assert desk.dispatcher.runs_on("b") == ((2, 1),)
+
+
+def test_trouble_that_everybody_has_is_waited_for(desk: Desk) -> None:
+    submit(desk, 2)
+    hang(desk, "a")
+    hang(desk, "b")
+    desk.tick(60.0, beats="ab")
+    assert desk.dispatcher.runs_on("b") == ((2, 1),), "nobody could do it instead"
+    desk.offer(view("a"), number=3)
+    desk.tick(3.0, beats="ab")
+    assert desk.dispatcher.runs_on("b") == ()
+
+
+def test_a_new_coordinator_gives_away_what_hangs_as_well(desk: Desk) -> None:
+    submit(desk, 2)
+    desk.step(w.Deposed())
+    desk.serve(EPOCH + 1)
+    for name in "ab":
+        desk.beat(name, ((1, 1) if name == "a" else (2, 1)), epoch=EPOCH + 1)
+    desk.offer(view("a"))
+    hang(desk, "b")
+    for _ in range(4):
+        desk.tick(2.0)
+        for name in "ab":
+            desk.beat(name, epoch=EPOCH + 1)
+    assert desk.dispatcher.runs_on("b") == ()
+
+
+def test_an_order_that_crossed_the_news_of_trouble_is_given_away(desk: Desk) -> None:
+    desk.held = True
+    desk.ask(c.SubmitJobs((NewJob("san:x", "one"),) * 2, AT))
+    desk.step(w.Carried(desk.waiting[0].tag, desk._result(desk.waiting.pop(0).command), POSITION))
+    hang(desk, "b")
+    desk.held = False
+    desk.carry_out()
+    assert desk.dispatcher.runs_on("b") == ((2, 1),)
+    desk.tick(ILL_PATIENCE + 3, beats="ab")
+    assert desk.dispatcher.runs_on("b") == ()
 
 
 def test_with_a_node_that_is_removed_goes_what_was_wrong_with_its_volumes(desk: Desk) -> None:

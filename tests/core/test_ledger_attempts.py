@@ -25,7 +25,9 @@ def test_an_order_says_all_that_a_node_needs(book: Book) -> None:
         7, 1, 1, "a", job.id, "p", "san:in/clip.mxf", "san:out/1-p.mp4", "two", 1, first.recipe, 60, 1, "cpu", 3
     )
     assert 'name = "two"' in first.recipe
-    assert c.Assigned(first, replace=True) in book.facts
+    group = book.tables.group(book.task(1).group)
+    assert group is not None
+    assert c.Assigned(first, replace=True, group=group) in book.facts
     assert (book.task(1).state, book.task(1).node, book.task(1).attempt) == (TaskState.RUNNING, "a", 1)
     assert (book.attempt(1).state, book.attempt(1).boot, book.attempt(1).epoch) == (AttemptState.RUNNING, 3, 7)
     assert book.job(job.id).state is JobState.RUNNING
@@ -234,7 +236,7 @@ def test_jobs_of_a_recipe_that_cannot_be_read_any_more_still_end(book: Book) -> 
     task = replace(book.task(1), job=row.id)
     task = replace(task, id=book.tables.add_task(task))
     order = next(order for order in book.dispatch() if order.task == task.id)
-    assert c.Assigned(order, replace=False) in book.facts
+    assert [fact.replace for fact in book.facts if isinstance(fact, c.Assigned) and fact.order == order] == [False]
     assert book.fail(order)
     assert book.task(task.id).state is TaskState.FAILED
 

@@ -50,6 +50,13 @@ def test_a_polite_end_is_a_kill_too() -> None:
     assert "SIGTERM" in verdict.sentence
 
 
+def test_an_encoder_that_says_nothing_is_the_trouble_of_its_node() -> None:
+    """ffmpeg always says what it does not like about a source or a recipe."""
+    verdict = classify(1, (), (), stalled=False, what="encode")
+    assert (verdict.permanent, verdict.code) == (False, "silent")
+    assert "code 1" in verdict.sentence
+
+
 def test_a_shell_tells_signals_by_its_code() -> None:
     assert classify(137, (), (), stalled=False, what="exec").code == "killed"
     assert classify(255, (), (), stalled=False, what="exec").code == "exec-failed"
