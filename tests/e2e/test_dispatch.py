@@ -11,8 +11,8 @@ QUEUED = 500
 
 
 def test_behind_500_jobs(array: kit.Array) -> None:
-    """What is urgent starts at once in a slot that is kept for it, else in the next that opens; a node that is dedicated
-    runs nothing else."""
+    """What is urgent starts at once in a slot that is kept for it, else in the next that opens; a node that is
+    dedicated runs nothing else."""
     held = Holder(array)
     held.allow("a", node={"reserve": [{"min_priority": 75, "slots": 1}]})
     held.allow("b", node={"only_factories": ["news"]})
@@ -20,8 +20,10 @@ def test_behind_500_jobs(array: kit.Array) -> None:
     node = array.found("a", "--slots", "2")
     array.join("b", "--slots", "1")
     array.join("c", "--slots", "1")
-    for name, more in {"long": "", "news": "", "gpu": 'requires = ["tag:gpu"]', "odd": 'requires = ["tag:odd"]'}.items():
-        node.post("/v1/factories", factory(name, more))
+    for name in ("long", "news"):
+        node.post("/v1/factories", factory(name))
+    for tag in ("gpu", "odd"):
+        node.post("/v1/factories", factory(tag, f'requires = ["tag:{tag}"]'))
 
     body = [{"source": held.source(f"{n}.txt"), "factory": "long"} for n in range(QUEUED)]
     first, *others = [job["id"] for job in node.post("/v1/jobs:batch", {"jobs": body})["items"]]
