@@ -81,6 +81,10 @@ def _read(tools: Tools, found: Captured, size: int) -> MediaInfo | None:
 
 
 def _refused(found: Captured) -> BadSource | Transient:
+    """ffmpeg and ffprobe always say what they do not like about a file: silence is the trouble of this node."""
+    if found.returncode and not found.log.strip():
+        sentence = f"The probe of the source ended with code {found.returncode} and said nothing."
+        return Transient(sentence, hint="Look at the node's installation.")
     reason = _reason(found)
     if is_transient(reason):
         return Transient(f"The source cannot be read: {reason}.", hint="Look at its volume.")

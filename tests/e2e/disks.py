@@ -40,10 +40,11 @@ def missing() -> str:
 class Disk:
     """One such disk. `set` replaces all faults at once; without arguments it is sound again."""
 
-    def __init__(self, folder: Path, mountpoint: Path) -> None:
+    def __init__(self, folder: Path, mountpoint: Path, backing: Path | None = None) -> None:
         self.mountpoint = mountpoint
-        self.backing, self._control = folder / "backing", folder / "control.json"
-        self.backing.mkdir(parents=True)
+        folder.mkdir(parents=True)
+        self.backing, self._control = backing or folder / "backing", folder / "control.json"
+        self.backing.mkdir(exist_ok=True)
         mountpoint.mkdir(parents=True, exist_ok=True)
         self._log = folder / "fuse.log"
         self.set()
@@ -118,8 +119,13 @@ class Disks:
         (array.san / "in").mkdir()
         return disk
 
-    def _add(self, name: str, mountpoint: Path) -> Disk:
-        disk = Disk(self._root / f"disk-{name}", mountpoint)
+    def over(self, folder: Path) -> Disk:
+        """Another mount of what is in a folder, as of a share that several nodes have."""
+        name = f"over-{folder.name}"
+        return self._add(name, self._root / f"disk-{name}" / "mount", folder)
+
+    def _add(self, name: str, mountpoint: Path, backing: Path | None = None) -> Disk:
+        disk = Disk(self._root / f"disk-{name}", mountpoint, backing)
         self._made.append(disk)
         return disk
 

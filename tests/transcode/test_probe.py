@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fa.transcode.errors import Transient
 from fa.transcode.media import MediaInfo, common_rate
 from fa.transcode.probe import probe
 from fa.transcode.probe_json import checked_timecode, media_from_json, rate_of
@@ -32,6 +33,16 @@ async def test_ffmpeg_alone_sees_what_ffprobe_sees(name: str, clips: Path, tools
     alone = await probe(replace(tools, ffprobe=""), sandbox, str(clips / name))
     assert planned_from(alone) == planned_from(both)
     assert both.video[0].duration is not None
+
+
+@pytest.mark.parametrize("alone", [False, True])
+async def test_a_prober_that_says_nothing_is_the_trouble_of_its_node(
+    alone: bool, clips: Path, tools: Tools, sandbox: Sandbox
+) -> None:
+    """As one that is broken does; the job is tried elsewhere."""
+    broken = replace(tools, ffmpeg="/bin/false", ffprobe="" if alone else "/bin/false")
+    with pytest.raises(Transient, match="ended with code 1 and said nothing"):
+        await probe(broken, sandbox, str(clips / "p25.mp4"))
 
 
 async def test_an_odd_file_is_seen_alike(tools: Tools, sandbox: Sandbox, tmp_path: Path) -> None:
