@@ -24,7 +24,7 @@ from fa.core.recipe_values import Factory, Product
 from fa.core.work import AttemptFailed, Encoded, Running
 from fa.errors import FaError
 from fa.node import parts
-from fa.node.beneath import folder_beneath, open_beneath, split
+from fa.node.beneath import folder_beneath, let_go, open_beneath, split
 from fa.node.failpoints import reached
 from fa.node.probes import Probes
 from fa.node.volumes import VolumeGone, Volumes
@@ -89,7 +89,7 @@ async def carry_out(shop: Workshop, order: Order, show: Show) -> Encoded | Attem
         try:
             return await _encode(shop, order, recipe, product, source, part, show)
         finally:
-            os.close(source.fd)
+            let_go(source.fd)
     except asyncio.CancelledError:
         await _clean(shop, part)
         raise

@@ -7,6 +7,7 @@ by itself with O_NOFOLLOW."""
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import errno
 import os
@@ -56,6 +57,11 @@ def _open_by_steps(root_fd: int, path: str, flags: int, mode: int) -> int:
         return os.open(name, flags | os.O_NOFOLLOW, mode, dir_fd=fd)
     finally:
         os.close(fd)
+
+
+def let_go(fd: int) -> None:
+    """Close it in a thread that nobody waits for: on a volume that hangs a close takes as long as the hanging."""
+    asyncio.get_running_loop().run_in_executor(None, os.close, fd)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from functools import partial
 
 from fa.core.places import Place
 from fa.errors import FaError
-from fa.node.beneath import open_beneath
+from fa.node.beneath import let_go, open_beneath
 from fa.transcode.errors import Transient
 from fa.transcode.probe import probe
 from fa.transcode.sandbox import Sandbox
@@ -48,5 +48,5 @@ class IndexProbe:
         except FaError as error:
             return f"it is not complete, or no media: {error.detail}"
         finally:
-            os.close(fd)
+            let_go(fd)
         return ""

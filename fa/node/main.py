@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from fa.node.node import Node, NodeStopped
 from fa.node.settings import Settings, StateDir, load
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 
 EXIT_STORE = 70  # EX_SOFTWARE: the disk of the store failed, nothing may be written any more (SAFETY.md scenario 8)
 SWITCH_SECONDS = 0.0005  # Python's own 5 ms let the writer's thread wait ten times a group commit while requests come
+THREADS = 64  # made when needed; Python's own few would soon all wait for one volume that hangs
 GARBAGE_AFTER = (20_000, 20, 20)  # objects, and young collections; Python's own 700 look through all of them too often
 
 
@@ -32,6 +34,7 @@ def run(place: StateDir) -> int:
 async def _run(place: StateDir, settings: Settings) -> int:
     name = settings.node.name
     sys.setswitchinterval(SWITCH_SECONDS)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "work"))
     node = await Node.start(place, settings)
     _leave_alone_what_stays()
     log.info("node %s listens on %s", name, settings.node.listen)

@@ -4,6 +4,7 @@ An ffprobe start costs about 0.07 s of CPU, which is much of what fa costs besid
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections import OrderedDict
 
@@ -23,7 +24,7 @@ class Probes:
 
     async def of(self, fd: int, path: str, tools: Tools, sandbox: Sandbox) -> MediaInfo:
         """The streams of an open source, which the child reads as `path`. Raises as `probe` does; that is not kept."""
-        identity = _identity(fd)
+        identity = await asyncio.to_thread(_identity, fd)
         if identity not in self._known:
             self._known[identity] = await probe(tools, sandbox, path, (fd,))
             if len(self._known) > KEPT:

@@ -183,7 +183,7 @@ class _Attempt:
         name = request.product.exec[0]
         if name not in request.programs:
             raise Transient(f"This node does not allow the program {name}.", hint="Add it to the node's settings.")
-        file_size(request.source)
+        await asyncio.to_thread(file_size, request.source)
         await self._run(exec_step(request.product.exec, request.programs[name], request.source, request.output), None)
         made = await asyncio.to_thread(_written, Path(request.output))
         return EncodeResult(made, None, self.cpu)

@@ -5,6 +5,7 @@ A probe decodes a little of a foreign file, so it runs behind the same fences as
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -32,7 +33,7 @@ async def probe(
 
     Raises BadSource with ffmpeg's own words when it is not media that can be opened, Transient when its volume fails.
     """
-    size = file_size(path)
+    size = await asyncio.to_thread(file_size, path)
     found = await capture(_command(tools, path, still), sandbox, pass_fds=pass_fds)
     info = _read(tools, found, size)
     if info is None or not (info.video or info.audio):
