@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import resource
 import shlex
-import subprocess
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from bench.rounds import Cost, measured, xargs
 from fa.core.recipe import parse_factory
 from fa.transcode.plan import encode_step
 from fa.transcode.presets import presets
@@ -27,43 +24,27 @@ from fa.transcode.tools import find_tools
 from tests.e2e import kit
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    cpu: float
-    wall: float
-
-
-def cpu_of(process: int) -> float:
-    """CPU seconds of a process and of its ended and waited-for children."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / 100
-
-
 def through_fa(node: kit.Node, count: int) -> Cost:
-    assert node.process is not None
+    assert node.process is not None, "it was started"
     body = {"jobs": [{"source": "san:in/clip.mp4", "factory": "proxy"} for _ in range(count)]}
     ended = sum(node.status()["jobs"][state] for state in ("succeeded", "failed", "cancelled"))
-    cpu, wall = cpu_of(node.process.pid), time.monotonic()
-    node.post("/v1/jobs:batch", body)
-    kit.wait_until("the round ended", lambda: kit.all_ended(node, ended + count), 3600, every=0.5)
-    cost = Cost(cpu_of(node.process.pid) - cpu, time.monotonic() - wall)
-    assert node.status()["jobs"]["failed"] == 0
+
+    def work() -> None:
+        node.post("/v1/jobs:batch", body)
+        kit.wait_until("the round ended", lambda: kit.all_ended(node, ended + count), 3600, every=0.5)
+
+    cost = measured(work, [node.process.pid])
+    assert node.status()["jobs"]["failed"] == 0, "a comparison of failures says nothing"
     return cost
 
 
 def through_xargs(command: list[str], out: Path, count: int, slots: int) -> Cost:
     out.mkdir(exist_ok=True)
-    words = " ".join(shlex.quote(word) for word in command)
-    script = words.replace("OUTPUT", f"{out}/$0.mp4") + " >/dev/null 2>&1"
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    wall = time.monotonic()
-    names = "\n".join(str(number) for number in range(count))
-    subprocess.run(["xargs", "-P", str(slots), "-n", "1", "sh", "-c", script], input=names, text=True, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    script = " ".join(map(shlex.quote, command)).replace("OUTPUT", f"{out}/$0.mp4") + " >/dev/null 2>&1"
+    cost = measured(lambda: xargs(script, [str(number) for number in range(count)], slots))
     for path in out.iterdir():
         path.unlink()
-    return Cost(cpu, time.monotonic() - wall)
+    return cost
 
 
 async def same_command(clip: Path) -> list[str]:
