@@ -49,8 +49,9 @@ async def run(
     Raises OSError when the program cannot be started or the log cannot be opened, StuckChild when the kernel does not
     let go of it. A cancellation is let through once the whole session is gone.
     """
-    own = step.what != "exec"
-    argv = sandbox.wrap(step.argv, limits, contain=not own)
+    contain = step.what == "exec"
+    argv = sandbox.wrap(step.argv, limits, contain=contain)
+    thorough = contain and not sandbox.contain  # a process namespace takes with it whoever detached itself
     with log_path.open("ab", buffering=0) as file:
         log, lines, reader = LogFile(file), LogReader(), _Follower(on_progress)
 
@@ -60,7 +61,7 @@ async def run(
 
         child = Child(argv, cwd=step.cwd or None, pass_fds=pass_fds, on_output=reader.feed, on_log=on_log)
         try:
-            stalled = await child.finish(lambda: reader.progress, stall_after, thorough=not own)
+            stalled = await child.finish(lambda: reader.progress, stall_after, thorough=thorough)
         finally:
             lines.close()
             log.close()
