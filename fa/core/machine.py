@@ -22,7 +22,7 @@ from fa.core.worker import Worker
 Event = av.Event | w.WorkEvent
 Effect = ae.Effect | w.WorkEffect
 
-_ARRAY_EVENTS = get_args(av.Event)
+_ARRAY_EVENTS = frozenset(get_args(av.Event))
 _FOR_WORKERS = (Order, w.Stop, w.Grant, w.Heard, w.Seen)
 _OF_WATCHERS = (w.Scanned, w.AfterEnded)
 _OF_WORKERS = (
@@ -56,11 +56,13 @@ class Machine:
         return w.Tick()
 
     def step(self, event: Event, now: Moment) -> list[Effect]:
-        if isinstance(event, _ARRAY_EVENTS):
+        if type(event) in _ARRAY_EVENTS:
             return self._array(cast(av.Event, event), now)
         return self._work(cast(w.WorkEvent, event), now)
 
     def _work(self, event: w.WorkEvent, now: Moment) -> list[Effect]:
+        if isinstance(event, w.Asked | w.Carried):
+            return [*self.dispatcher.step(event, now)]
         if isinstance(event, w.Tick):
             due = self.array.deadline is not None and self.array.deadline <= now.mono
             effects = self._array(av.Woken(), now) if due else []

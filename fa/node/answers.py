@@ -26,17 +26,20 @@ class Answers:
         self._numbers = count(1)
         self._waiting: dict[int, asyncio.Future[Result]] = {}
 
-    async def ask(self, command: Command) -> Result:
+    async def ask(self, command: Command, patience_seconds: float) -> Result:
         """The value of the command and the position that holds it; raises what the ledger raised, or `Unavailable` when
-        the coordinator changed meanwhile: then nobody here knows whether it happened, and the same request with the
-        same idempotency key may be sent again."""
+        the coordinator changed meanwhile, or it takes longer than ``patience_seconds``: then nobody here knows whether
+        it happened, and the same request with the same idempotency key may be sent again."""
         number = next(self._numbers)
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        late = loop.call_later(patience_seconds, _give_up, future, patience_seconds)
         self._waiting[number] = future
         self._post(Asked(number, command))
         try:
             return await future
         finally:
+            late.cancel()
             self._waiting.pop(number, None)
 
     def answer(self, effect: Answer) -> None:
@@ -53,6 +56,11 @@ class Answers:
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(outcome_unknown())
+
+
+def _give_up(future: asyncio.Future[Result], seconds: float) -> None:
+    if not future.done():
+        future.set_exception(not_acknowledged(seconds))
 
 
 def outcome_unknown() -> FaError:

@@ -54,6 +54,7 @@ HAND_OVER_PATIENCE = 10.0  # seconds
 READ_PATIENCE = 5.0
 LEAVE_PATIENCE = 5.0
 LEAD_AGAIN = 1.0
+_NOT_OF_THE_ARRAY = (w.Asked, w.Carried)  # the array core never sees them, so that this node stands as before
 
 
 class NodeStopped(Exception):
@@ -315,7 +316,8 @@ class Node:
 
     def _watch(self, event: Any) -> None:
         """After each step: tell watchers what was acknowledged, nodes who their fellows are, and people of troubles."""
-        self.window.forget_standing()
+        if not isinstance(event, _NOT_OF_THE_ARRAY):
+            self.window.forget_standing()
         tell_watchers(self.hub, event)
         self.keeper.circumstances.saw(event, self.clock.mono())
         self.membership.saw(event)

@@ -21,7 +21,7 @@ from fa.core.places import Place
 from fa.core.watch_messages import WatchStatus
 from fa.errors import FaError, Unauthorized, Unavailable
 from fa.node.admission import Admitted, Applicant, admit, renew
-from fa.node.answers import Answers, not_acknowledged
+from fa.node.answers import Answers
 from fa.node.attempt import Workshop
 from fa.node.authority import Authority, Identity
 from fa.node.clock import Clock
@@ -117,18 +117,18 @@ class Window:
     async def ask(self, command: Command) -> Done:
         """Bounded: a store that does not acknowledge (no quorum, a copy that hangs) must not keep clients for ever."""
         patience = self.settings.timing.forward_timeout_seconds
+        if not self.serving.is_set():
+            await self._wait_to_serve(patience)
+        value, position = await self.answers.ask(command, patience)
+        seen = self._standing or self.machine.array.status()
+        return Done(value, position, "mirrored" if seen.secondaries else "solo")
+
+    async def _wait_to_serve(self, patience: float) -> None:
         try:
             async with asyncio.timeout(patience):
                 await self.serving.wait()
         except TimeoutError:
             raise Unavailable from None
-        try:
-            async with asyncio.timeout(patience):
-                value, position = await self.answers.ask(command)
-        except TimeoutError:
-            raise not_acknowledged(patience) from None
-        durability = "mirrored" if self.machine.array.status().secondaries else "solo"
-        return Done(value, position, durability)
 
     def attempt_log(self, task: int, attempt: int) -> Path:
         return self.shop.log_of(task, attempt)

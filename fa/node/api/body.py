@@ -31,13 +31,29 @@ async def read_body(request: web.BaseRequest, limit_bytes: int, timeout_seconds:
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
+    if request.content.is_eof():  # it came with the headers, as small ones do
+        return _all_there(request, limit_bytes)
     try:
         async with asyncio.timeout(timeout_seconds):
             return await _collect(request, limit_bytes)
     except TimeoutError:
         raise TooSlow from None
     except web.RequestPayloadError as error:
-        raise Invalid(f"The body of the request is broken: {error}.") from None
+        raise _broken(error) from None
+
+
+def _all_there(request: web.BaseRequest, limit_bytes: int) -> bytes:
+    try:
+        body = request.content.read_nowait()
+    except web.RequestPayloadError as error:
+        raise _broken(error) from None
+    if len(body) > limit_bytes:
+        raise too_large(limit_bytes)
+    return body
+
+
+def _broken(error: web.RequestPayloadError) -> Invalid:
+    return Invalid(f"The body of the request is broken: {error}.")
 
 
 async def _collect(request: web.BaseRequest, limit_bytes: int) -> bytes:

@@ -67,9 +67,10 @@ class Services:
     metrics: Metrics
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
-    """A request that was understood and is allowed. ``at`` is wall time in ms; ``raw`` the body as it came.
+    """A request that was understood and is allowed. ``at`` is wall time in ms; ``raw`` the body as it came; ``query``
+    and ``body`` are filled in where it is answered.
 
     ``request_id`` may be the client's and come twice; ``key`` is ours and never does."""
 

@@ -28,10 +28,15 @@ class Metrics:
             "fa_http_request_seconds", "How long answers took.", ("route",), registry=self._registry, buckets=BUCKETS
         )
         self._registry.register(self)
+        self._kept: dict[tuple[str, int], tuple[Counter, Histogram]] = {}  # looking them up costs more than counting
 
     def count(self, route: str, status: int, seconds: float) -> None:
-        self._requests.labels(route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        kept = self._kept.get((route, status))
+        if kept is None:
+            kept = self._requests.labels(route, str(status)), self._seconds.labels(route)
+            self._kept[route, status] = kept
+        kept[0].inc()
+        kept[1].observe(seconds)
 
     def render(self, jobs: Mapping[str, int]) -> bytes:
         """The page; ``jobs`` are counts by state, empty where this node does not know them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from fa.core.lifecycle import TaskState
 from fa.core.model import Alert, Attempt, Event, Job, Output, Task, Token
@@ -29,7 +30,12 @@ _STILL = Progress(phase="")
 def stamp(at_ms: int) -> str:
     """RFC 3339, UTC, milliseconds."""
     seconds, ms = divmod(at_ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03d}Z"
+    return f"{_second(seconds)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def stamp_or_none(at_ms: int | None) -> str | None:

@@ -148,9 +148,9 @@ class Face:
         if not known:
             call = replace(call, who=await self._services.doorkeeper.who(call.request))
             _permit(call.who, route)
-        query = decode_query(call.request, route.query)
-        body = decode_body(call.raw, route.body) if route.body is not None and route.media == JSON else None
-        reply = await route.handler(replace(call, query=query, body=body))
+        call.query = decode_query(call.request, route.query)
+        call.body = decode_body(call.raw, route.body) if route.body is not None and route.media == JSON else None
+        reply = await route.handler(call)
         return finish(call, reply) if isinstance(reply, Answer) else reply
 
     def _refuse(self, request: web.BaseRequest, request_id: str, error: FaError) -> web.StreamResponse:
