@@ -84,16 +84,21 @@ class Runtime:
     async def _next(self) -> Any:
         await self._rest()
         while not self._inbox:
-            self._arrived.clear()
             wait = self._patience()
             if wait is not None and wait <= 0:
                 return self._machine.woken()
-            try:
-                async with asyncio.timeout(wait):
-                    await self._arrived.wait()
-            except TimeoutError:
-                return self._machine.woken()
+            await self._sleep(wait)
         return self._inbox.popleft()
+
+    async def _sleep(self, seconds: float | None) -> None:
+        """Until something arrived or the time is over; who wakes looks which."""
+        self._arrived.clear()
+        timer = None if seconds is None else self._loop.call_later(seconds, self._arrived.set)
+        try:
+            await self._arrived.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     async def _rest(self) -> None:
         """Neither a full inbox nor a deadline that always lies behind may starve the sockets."""
