@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,26 @@ def _started_by_us(pid: int, tmp_path: Path) -> bool:
         return os.fsencode(str(tmp_path)) in Path(f"/proc/{pid}/cmdline").read_bytes() and pid != os.getpid()
     except OSError:
         return False
+
+
+@pytest.mark.parametrize(("contained", "leave"), [(True, "setsid"), (False, "setpgrp")])
+async def test_what_a_tool_leaves_behind_ends_with_it(
+    contained: bool, leave: str, start: Callable[..., asyncio.Task[Outcome]], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """With a process namespace nothing gets away; without one, nothing that stays in the session."""
+    if contained and not sandbox.contain:
+        pytest.skip("needs a process namespace (unshare --pid)")
+    (tmp_path / "leave.py").write_text(
+        f"import os, time; os.{leave}(); open({str(tmp_path / 'left')!r}, 'x'); time.sleep(1000)"
+    )
+    script = f"""
+        {sys.executable} {tmp_path}/leave.py &
+        while [ ! -e {tmp_path}/left ]; do sleep 0.05; done
+    """
+    fences = sandbox if contained else replace(sandbox, contain=())
+    outcome = await start(shell(script, "exec"), fences=fences)
+    assert outcome.returncode == 0
+    assert not [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _started_by_us(pid, tmp_path)]
 
 
 async def test_a_second_cancellation_does_not_leave_the_child(
