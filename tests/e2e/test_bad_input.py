@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import kit
+from tests.e2e.held import Holder, factory
 
 HOSTILE = ("a b.mp4", "new\nline.mp4", "quote'\".mp4", "-vn.mp4", "%d.mp4", "🎬.mp4", "http:x.mp4", "ü" * 120 + ".mp4")
 TRUNCATED = {"mp4": "mp4", "mkv": "matroska", "ts": "mpegts", "mxf": "mxf"}
@@ -114,8 +115,8 @@ def test_requests_that_cannot_be_done_are_refused_with_words(array: kit.Array) -
 
 def test_destinations_that_cannot_be_written(array: kit.Array) -> None:
     node = array.found("a", "--slots", "1")
-    for factory in (FIXED, BLOCKED):
-        node.post("/v1/factories", factory)
+    for text in (FIXED, BLOCKED):
+        node.post("/v1/factories", text)
     kit.make_clip(array.san / "in" / "clip.mp4", 1.0)
     (array.san / "out").mkdir()
     (array.san / "out" / "taken.mp4").write_text("mine")
@@ -130,8 +131,24 @@ def test_destinations_that_cannot_be_written(array: kit.Array) -> None:
     assert not (array.san / ".fa" / "part").exists() or not list((array.san / ".fa" / "part").iterdir())
 
 
-def _send(node: kit.Node, factory: str) -> int:
-    return int(node.post("/v1/jobs", {"source": "san:in/clip.mp4", "factory": factory})["id"])
+def test_the_folder_of_the_destination_is_removed_while_it_encodes(array: kit.Array) -> None:
+    """It is made anew: a whole encode is worth more than the wish of whoever tidied up too early."""
+    held = Holder(array)
+    held.allow("a")
+    node = array.found("a", "--slots", "1")
+    node.post("/v1/factories", factory("long"))
+    job = node.post("/v1/jobs", {"source": held.source("clip.txt"), "factory": "long"})["id"]
+    kit.wait_until("it writes", lambda: list((array.san / ".fa" / "part").iterdir()))
+    (array.san / "out").rmdir()
+    held.let_go("clip.txt")
+    kit.wait_until("it ended", lambda: kit.all_ended(node, 1))
+    task = node.job(job)["tasks"][0]
+    assert (task["state"], task["attempt"]) == ("succeeded", 1), task
+    assert [path.read_text() for path in (array.san / "out").iterdir()] == ["clip.txt"]
+
+
+def _send(node: kit.Node, name: str) -> int:
+    return int(node.post("/v1/jobs", {"source": "san:in/clip.mp4", "factory": name})["id"])
 
 
 @pytest.fixture
