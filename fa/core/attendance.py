@@ -91,6 +91,8 @@ class Attendance:
         effects: Effects = []
         for run in seen.resend:
             effects += self.tell(run, now)
+        for run in seen.unbegun:
+            effects += self._blame(run, now)
         there = {running.key for running in beat.running}
         for run in runs.ending_on(member.name):
             if run.key in there:
@@ -102,6 +104,7 @@ class Attendance:
     def tell(self, run: Run, now: Moment) -> Effects:
         """Its order, or its grant once it is granted, to its own node."""
         run.told_at = now.mono
+        run.told += 1
         if run.granted:
             return [grant_to(run, run.node)]
         assert run.order is not None, "an attempt of an earlier coordinator is seen, or vanished"
@@ -230,6 +233,19 @@ class Attendance:
             return []
         run.asked += 1
         return [grant_to(run, able[run.asked % len(able)])]
+
+    def _blame(self, run: Run, now: Moment) -> Effects:
+        """Its node says that it has room, and takes no order: as it is, everything sent there would be stuck."""
+        if run.key in self._giving:
+            return []
+        self._giving.add(run.key)
+
+        def done(_: w.Carried, at: Moment) -> Effects:
+            self._giving.discard(run.key)
+            return []
+
+        text = f"{run.node} said that it has room and did not begin it"
+        return self._crew.commit(c.FailAttempt(run.task, run.attempt, text, False, now.wall, True), done)
 
     def _give_away(self, runs: Iterable[Run], reason: str, now: Moment) -> Effects:
         keys = tuple(run.key for run in runs if not run.granted and run.key not in self._giving)

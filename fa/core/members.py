@@ -11,6 +11,7 @@ from fa.core.runs import Run
 from fa.core.work import Offer, Running, WorkBeat
 
 RESEND_AFTER = 2.0  # seconds until an order or grant that left no trace is sent again
+TOLD_MAX = 15  # times that a node which is there is told to begin an attempt; what it still kills takes it a while
 
 
 @dataclass(slots=True)
@@ -52,6 +53,7 @@ class Trace:
     """What a beat says of the attempts that the coordinator believes on that node, and of others there."""
 
     resend: tuple[Run, ...]  # not there, never seen: the order or grant was lost on the way
+    unbegun: tuple[Run, ...]  # told often enough, and the node does not begin it
     vanished: tuple[Run, ...]  # was there, or given to an earlier boot: it no longer runs and nobody will report it
     strays: tuple[Running, ...]  # run there and do not count
 
@@ -59,7 +61,10 @@ class Trace:
 def trace(beat: WorkBeat, runs: Iterable[Run], ending: Iterable[Run], now: float) -> Trace:
     """Compare a beat with what should be there; marks runs as seen."""
     there = {running.key for running in beat.running} | set(beat.reporting)
-    resend, vanished, counted = [], [], {run.key for run in ending}
+    resend: list[Run] = []
+    unbegun: list[Run] = []
+    vanished: list[Run] = []
+    counted = {run.key for run in ending}
     for run in runs:
         counted.add(run.key)
         if run.key in there:
@@ -67,9 +72,9 @@ def trace(beat: WorkBeat, runs: Iterable[Run], ending: Iterable[Run], now: float
         elif not run.granted and (run.seen or run.boot != beat.boot or run.order is None):
             vanished.append(run)
         elif now - run.told_at >= RESEND_AFTER:
-            resend.append(run)
+            (resend if run.granted or run.told < TOLD_MAX else unbegun).append(run)
     strays = tuple(running for running in beat.running if running.key not in counted)
-    return Trace(tuple(resend), tuple(vanished), strays)
+    return Trace(tuple(resend), tuple(unbegun), tuple(vanished), strays)
 
 
 def stray_run(node: str, boot: int, running: Running) -> Run:

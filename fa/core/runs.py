@@ -12,9 +12,10 @@ from fa.core.work import Key
 
 @dataclass(slots=True)
 class Run:
-    """One attempt. `order` is unknown where an earlier coordinator gave it; `told_at` when its node was last told,
-    `seen` whether a beat has shown it there; `part` and `output` once it is granted, `asked` how often other nodes were
-    asked to finish its publish. `group`: what it needs of a node, None for what does not count."""
+    """One attempt. `order` is unknown where an earlier coordinator gave it; `told` how often its node was told of it,
+    `told_at` when last, `seen` whether a beat has shown it there; `part` and `output` once it is granted, `asked` how
+    often other nodes were asked to finish its publish. `group`: what it needs of a node, None for what does not
+    count."""
 
     task: int
     attempt: int
@@ -26,6 +27,7 @@ class Run:
     factory: str
     order: Order | None = None
     told_at: float = 0.0
+    told: int = 0
     seen: bool = False
     part: str = ""
     output: Output | None = None

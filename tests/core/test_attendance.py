@@ -9,7 +9,7 @@ import pytest
 from fa.core import commands as c
 from fa.core import work as w
 from fa.core.attendance import ILL_PATIENCE, PUBLISH_PATIENCE
-from fa.core.members import RESEND_AFTER, Member, is_older, volumes_of
+from fa.core.members import RESEND_AFTER, TOLD_MAX, Member, is_older, volumes_of
 from fa.core.model import NewJob, NodeMode
 from fa.core.work import ReportKind
 from fa.errors import StoreFull
@@ -142,6 +142,19 @@ def test_an_order_that_left_no_trace_is_told_again(desk: Desk) -> None:
     desk.beat("a", exactly=())
     (again,) = desk.orders()
     assert (again.task, again.attempt, again.epoch) == (order.task, order.attempt, EPOCH + 1)
+
+
+def test_a_node_that_has_fewer_slots_than_it_says_keeps_no_work(desk: Desk) -> None:
+    """It beats and never begins the order: another node gets the task, and it is blamed."""
+    submit(desk, 2)
+    for _ in range(int(TOLD_MAX * RESEND_AFTER) + 2):
+        desk.tick(1.0, beats="a")
+        desk.beat("b", exactly=())
+    assert desk.dispatcher.runs_on("b") == ()
+    assert desk.book.attempt(2).error == "b said that it has room and did not begin it"
+    assert desk.book.task(2).blocked == ("b",)
+    desk.beat("b", (2, 1))
+    assert desk.said(w.Stop, "b"), "too late"
 
 
 def test_what_was_there_and_is_gone_is_given_to_others(desk: Desk) -> None:
