@@ -61,7 +61,7 @@ mutants: dev ## leave out each safety rule in turn: the simulator must catch eve
 	$(PY) -m tests.sim.work.mutants
 
 bench: dev ## measure this machine: all of bench/, or one of it by B=store
-	@for name in $(or $(B),$(filter-out __init__ rivals,$(patsubst bench/%.py,%,$(wildcard bench/*.py)))); do \
+	@for name in $(or $(B),$(filter-out __init__ rivals rounds celery_app,$(patsubst bench/%.py,%,$(wildcard bench/*.py)))); do \
 		echo "== $$name" && $(PY) -m bench.$$name $(ARGS) || exit 1; \
 	done
 
