@@ -164,9 +164,14 @@ class Pipeline:
             self._flights.append(Flight(position, works))
 
     def attach(self, works: list[Work]) -> None:
-        """Works that wrote nothing: they saw ``position``, so they are answered once that is acknowledged."""
+        """Works that wrote nothing: they saw ``position``, so they are answered once that is acknowledged. They go with
+        the group that made it, so that they hold back no commit behind them."""
         with self._changed:
-            if self._flights or self.acknowledged != self.position:
+            if self._flights:
+                assert self._flights[-1].position == self.position, "the last group on its way is the last committed"
+                self._flights[-1].works.extend(works)
+                return
+            if self.acknowledged != self.position:
                 self._flights.append(Flight(self.position, works))
                 return
         answer(works, self.position)

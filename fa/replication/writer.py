@@ -44,10 +44,13 @@ SET_POSITION = "INSERT INTO position VALUES (1, ?1, ?2) ON CONFLICT (id) DO UPDA
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much goes into one group, how many groups travel, and when the WAL is checkpointed (bytes; seconds)."""
+    """How much goes into one group, how many groups travel, and when the WAL is checkpointed (bytes; seconds).
+
+    Two travel: one commits here while the other is made durable there. With more, groups only get smaller, and each
+    costs two syncs and a segment."""
 
     group: int = 256
-    in_flight: int = 8
+    in_flight: int = 2
     wal_bytes: int = 16 << 20
     wal_seconds: float = 60.0
     retry_seconds: float = 1.0

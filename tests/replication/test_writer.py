@@ -98,7 +98,7 @@ def test_a_group_that_writes_nothing_commits_nothing(bench: Bench) -> None:
 
 
 def test_answers_wait_for_the_acknowledgement_and_come_in_order(fast_home: Path) -> None:
-    bench = Bench(fast_home / "a", own_ack=False)
+    bench = Bench(fast_home / "a", own_ack=False, limits=Limits(in_flight=4))
     bench.writer.open_epoch(1)
     order: list[int] = []
     answers = []
@@ -126,6 +126,24 @@ def test_no_more_than_the_limit_travels(fast_home: Path) -> None:
     bench.writer.acknowledge(bench.writer.position)
     assert [answer.result() for answer in answers] == [1, 2, 3, 4, 5]
     assert bench.unacknowledged_most == 2
+    bench.close()
+
+
+def test_what_wrote_nothing_waits_for_what_it_saw_and_holds_nothing_back(fast_home: Path) -> None:
+    bench = Bench(fast_home / "a", own_ack=False, limits=Limits(in_flight=2, group=1))
+    bench.writer.open_epoch(1)
+    bench.wait_shipped(1)
+    bench.writer.acknowledge(bench.shipped[0][0].after)
+    one = bench.begin(insert("one"))
+    reads = [bench.begin(lambda c: c.execute("SELECT count(*) FROM t").fetchone()[0]) for _ in range(3)]
+    two = bench.begin(insert("two"))
+    bench.wait_shipped(3)
+    assert not any(read.came for read in reads)
+    bench.writer.acknowledge(bench.shipped[1][0].after)
+    assert [one.result(), *(read.result() for read in reads)] == [1, 1, 1, 1]
+    assert not two.came
+    bench.writer.acknowledge(bench.writer.position)
+    assert two.result() == 2
     bench.close()
 
 
