@@ -13,7 +13,7 @@ trap 'rm -rf "$work"' EXIT
 echo "build: a clean virtual environment" >&2
 "$python3" -m venv "$work/venv"
 pip=("$work/venv/bin/python" -m pip --disable-pip-version-check -qq)
-"${pip[@]}" install --require-hashes --requirement requirements-build.txt
+"${pip[@]}" install --require-hashes --no-deps --requirement requirements-build.txt
 "${pip[@]}" install --no-deps --no-build-isolation .
 
 echo "build: freezing" >&2

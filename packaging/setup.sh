@@ -66,7 +66,8 @@ fi
 .venv/bin/python -m pip --version >/dev/null 2>&1 || { rm -rf .venv && say "making .venv with $python" && make_venv; }
 say "installing what $lock pins"
 pip=(.venv/bin/python -m pip --disable-pip-version-check -qq)
-"${pip[@]}" install --require-hashes --requirement "$lock"
+# The lock is whole, so pip has nothing to resolve: left to itself it may want a newer release of what is pinned.
+"${pip[@]}" install --require-hashes --no-deps --requirement "$lock"
 "${pip[@]}" install --no-deps --no-build-isolation --editable .
 echo "$inputs" >"$stamp"
 if ! command -v ffmpeg >/dev/null; then
