@@ -202,7 +202,7 @@ class Growing(Shape, frozen=True):
 
 
 class Monitor(Shape, frozen=True):
-    """A watch folder; `growing` and `text` only when it was asked for alone."""
+    """A watch folder; `text` only when it was asked for alone."""
 
     name: str = ""
     state: str = ""

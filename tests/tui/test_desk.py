@@ -10,6 +10,8 @@ from fa.client.feed import Live, Relist, Stale
 from fa.tui.host import Copy, Mouse, Quit, Redraw, Save
 from fa.tui.job_acts import can
 from fa.tui.look import Look
+from fa.tui.values import Monitor
+from fa.tui.views.monitors import not_taken
 from tests.tui import fake
 from tests.tui.fake import Array
 from tests.tui.world import Seat
@@ -410,6 +412,13 @@ def test_a_switch_over_wants_its_name() -> None:
 def test_the_copies_are_compared() -> None:
     seat = Seat().press("6", "V")
     assert "812" in seat.text and "pages" in seat.text
+
+
+def test_what_a_monitor_does_not_take_is_counted_below_the_list() -> None:
+    seat = Seat().press("5")
+    assert "not taken  1 growing: big.mxf" in seat.text
+    assert "not taken  1 refused, 1 growing: big.mxf" in seat.press("down").text
+    assert not_taken(Monitor("m")) == "", "nothing is said where there is nothing"
 
 
 def test_monitors_are_enabled_and_disabled() -> None:

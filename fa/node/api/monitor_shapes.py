@@ -7,10 +7,18 @@ from typing import Any, Literal
 from fa.node.api.shapes import Shown, Time
 
 
+class GrowingShape(Shown, frozen=True):
+    """A file that somebody writes to; `rate` in bytes a second."""
+
+    path: str
+    size: int
+    rate: int
+
+
 class MonitorBrief(Shown, frozen=True):
     """`seen`: files in the folder that are its business now; `settling`: of them, those that still may change;
     `refused`: those at which a person should look (`last_error`); `submitted`: all that it ever submitted. `owner`: the
-    node that watches. `scan_ms`: how long the last look took."""
+    node that watches. `scan_ms`: how long the last look took. `growing`: what somebody writes to, the largest 20."""
 
     name: str
     state: Literal["watching", "disconnected", "paused", "error"]
@@ -25,21 +33,13 @@ class MonitorBrief(Shown, frozen=True):
     last_error: str | None
     version: int
     scan_ms: int
-
-
-class GrowingShape(Shown, frozen=True):
-    """A file that somebody writes to; `rate` in bytes a second."""
-
-    path: str
-    size: int
-    rate: int
+    growing: list[GrowingShape]
 
 
 class MonitorShape(MonitorBrief, frozen=True, kw_only=True):
     """`text` is the TOML as it was applied, `settings` what it says with all that it leaves to the defaults."""
 
     enabled: bool
-    growing: list[GrowingShape]
     created_at: Time
     created_by: str
     text: str

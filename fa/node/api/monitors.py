@@ -113,6 +113,7 @@ def _fields(row: MonitorRow, statuses: Mapping[str, WatchStatus]) -> dict[str, o
         "last_error": why or None,
         "version": row.version,
         "scan_ms": told.scan_ms,
+        "growing": [ms.GrowingShape(each.path, each.size, round(each.rate)) for each in told.growing],
     }
 
 
@@ -121,13 +122,10 @@ def _brief(row: MonitorRow, statuses: Mapping[str, WatchStatus]) -> ms.MonitorBr
 
 
 def _shown(call: Call, row: MonitorRow) -> Answer:
-    statuses = call.gateway.watches()
-    status, known = statuses.get(row.name), read_monitor(row.text)
-    growing = status.growing if status and row.enabled else ()
+    known = read_monitor(row.text)
     shape = ms.MonitorShape(
-        **_fields(row, statuses),  # type: ignore[arg-type]
+        **_fields(row, call.gateway.watches()),  # type: ignore[arg-type]
         enabled=row.enabled,
-        growing=[ms.GrowingShape(each.path, each.size, round(each.rate)) for each in growing],
         created_at=stamp(row.created_at),
         created_by=row.created_by,
         text=row.text,

@@ -49,7 +49,7 @@ class Monitors(ListView[Monitor]):
         self._first_row = 2
         rows = self.table(scene, width - across, height - below - down)
         chosen = self.what()
-        lower = monitor_facts(chosen, width - across) if chosen else []
+        lower = monitor_facts(chosen, width - across, not_taken(chosen)) if chosen else []
         name = f"Monitor {chosen.name}" if chosen else ""
         return [
             *panel("Monitors", rows, width, height - below, scene.boxed),
@@ -57,13 +57,14 @@ class Monitors(ListView[Monitor]):
         ]
 
 
-def monitor_facts(monitor: Monitor, room: int) -> list[Line]:
+def monitor_facts(monitor: Monitor, room: int, not_taken: str = "") -> list[Line]:
     rows = facts(
         [
             ("folder", line(say(monitor.folder or "-"))),
             ("factories", line(say(listed(monitor.factories) or "-"))),
             ("owner", line(say(monitor.owner or "no node now"))),
             ("last file", line(say(monitor.last_file or "-"))),
+            *([("not taken", line(say(not_taken)))] if not_taken else []),
         ]
     )
     if monitor.last_error:
@@ -72,6 +73,13 @@ def monitor_facts(monitor: Monitor, room: int) -> list[Line]:
             line(Span(("last error" if number == 0 else "").ljust(11), "dim"), *row) for number, row in enumerate(lines)
         ]
     return rows
+
+
+def not_taken(monitor: Monitor) -> str:
+    """What lies there and is no job, and why; "" when there is nothing of the kind."""
+    refused = [f"{monitor.refused} refused"] * bool(monitor.refused)
+    growing = [f"{len(monitor.growing)} growing: {_growing(monitor.growing[0])}"] if monitor.growing else []
+    return ", ".join(refused + growing)
 
 
 def _growing(file: Growing) -> str:
