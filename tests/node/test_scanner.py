@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -153,6 +154,33 @@ def test_only_regular_files_inside_the_folder_arrive(site: Site, tmp_path: Path)
     site.begin(recursive=True)
     assert site.ready() == ["real.mxf"]
     server.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root (mknod)")
+def test_a_device_is_nothing_that_arrives(site: Site) -> None:
+    """A real node of a device, not a link to one."""
+    for name, kind in (("null.mxf", stat.S_IFCHR), ("disk.mxf", stat.S_IFBLK)):
+        try:
+            os.mknod(site.folder / name, kind | 0o666, os.makedev(1, 3))
+        except PermissionError:
+            pytest.skip("needs the right to make device nodes (CAP_MKNOD)")
+    site.write("real.mxf")
+    assert site.ready() == ["real.mxf"]
+    assert (site.look()["state"], site.look()["seen"]) == ("watching", 1)
+
+
+def test_a_file_that_became_a_pipe_keeps_nobody_waiting(site: Site) -> None:
+    """Between the walk and the close look: opening a pipe waits for its other end."""
+    path = site.write("a.mxf")
+    stamp = scan.stamp_of(path.stat())
+    path.unlink()
+    os.mkfifo(path)
+    with (
+        scan.folder_of(scan.Site(str(site.root), ARRAY), site.scanner._monitor) as folder,
+        pytest.raises(scan.NotReady, match="it changed"),
+        scan.opened(folder, "a.mxf", stamp, local=False),
+    ):
+        raise AssertionError("it was opened")
 
 
 def test_a_file_that_became_a_link_is_not_followed(site: Site, tmp_path: Path) -> None:
