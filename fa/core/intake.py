@@ -12,7 +12,8 @@
                       +----------+  held open, no closing index yet, refused: again later
 
 What a file server says of a file is only ever compared with what it said before, never with a clock of this machine:
-clocks of servers are wrong, and files that are copied may keep the mtime of last year. `now` is monotonic seconds."""
+clocks of servers are wrong, and files that are copied may keep the mtime of last year. `now` is monotonic seconds.
+While a server does not answer, those that write to it wait too: that time does not count (:meth:`Intake.stalled`)."""
 
 from __future__ import annotations
 
@@ -126,6 +127,11 @@ class Intake:
         self._fresh = {}
         self.seen = len(self._known) + len(self._candidates)
         self._queue = self._settled()
+
+    def stalled(self, seconds: float) -> None:
+        """The folder did not answer for so long: no file stood still meanwhile, as nobody could write to it."""
+        for candidate in self._candidates.values():
+            candidate.since += seconds
 
     # --- what comes of it ---
 

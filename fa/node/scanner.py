@@ -18,6 +18,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from time import monotonic, perf_counter
 from typing import Any
@@ -31,6 +32,7 @@ from fa.node import scan
 from fa.node.afterwards import carry_out
 
 TROUBLES_SHOWN = 3
+STALLED_AFTER = 0.5  # seconds that a look takes, from which it may be that the folder did not answer
 
 
 class Scanner:
@@ -40,6 +42,8 @@ class Scanner:
         self._local = scan.is_local(begin["root"])
         self._intake = Intake(self._monitor)
         self._trouble = ""
+        self._looked_at = monotonic()  # up to then it is known what counts
+        self._away = False  # it was at the last look
 
     def learn(self, question: Mapping[str, Any]) -> dict[str, Any]:
         self._intake.learn(unpack_keys(base64.b64decode(question["learn"])))
@@ -50,7 +54,7 @@ class Scanner:
         self._note(question)
         began = perf_counter()
         try:
-            with scan.folder_of(self._site, self._monitor) as folder:
+            with self._answering(), scan.folder_of(self._site, self._monitor) as folder:
                 if question["scan"]:
                     self._scan(folder)
                 ready, more = self._ready(folder, question["give"])
@@ -60,6 +64,19 @@ class Scanner:
             return self._answer("error", str(trouble), began)
         state, why = self._state()
         return self._answer(state, why, began) | {"ready": ready, "more": more}
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Let the time in which the folder is away or hangs not count for files that stand still."""
+        began = monotonic()
+        if self._away:
+            self._intake.stalled(began - self._looked_at)
+            self._looked_at = began
+        self._away = True
+        yield
+        self._looked_at, self._away = monotonic(), False
+        if self._looked_at - began > STALLED_AFTER:
+            self._intake.stalled(self._looked_at - began)
 
     def _note(self, question: Mapping[str, Any]) -> None:
         now = monotonic()
@@ -124,7 +141,7 @@ class Scanner:
     def after(self, question: Mapping[str, Any]) -> dict[str, Any]:
         order = AfterOrder(**question["after"])
         try:
-            with scan.folder_of(self._site, self._monitor):
+            with self._answering(), scan.folder_of(self._site, self._monitor):
                 return {"path": carry_out(self._site.root, self._monitor, order), "error": ""}
         except (scan.Gone, scan.Denied) as error:
             return {"path": "", "error": str(error)}

@@ -31,7 +31,7 @@ SCAN_TIMEOUT = 30.0  # seconds; 100,000 files take one or two
 KEYS_APART_MAX = 1024
 GIVEN_MAX = 256  # files that nobody has heard of yet, of one monitor
 NOT_WATCHED = "this node does not watch that folder any more"
-REST = 4.0  # a scan that took a second is followed by three of rest at least, whatever `poll` says
+REST = 3.0  # scans that take a second are followed by three of rest at least, whatever `poll` says
 
 
 class Watch:
@@ -65,6 +65,7 @@ class Watch:
         self._afters: deque[AfterOrder] = deque()
         self._due = True  # a scan is
         self._next_at = 0.0  # the next one
+        self._took = 0.0  # seconds, the last one
         self._more = False  # has settled than was given out
         self._wake = asyncio.Event()
         self._probing: set[asyncio.Task[None]] = set()
@@ -118,7 +119,7 @@ class Watch:
                 wait = await self._round()
             except FaError as error:
                 self._say(state="disconnected", why=str(error))
-                wait = self._monitor.poll
+                self._begun, wait = False, self._monitor.poll  # who writes there cannot either: none stands still
             except HelperEnded:
                 self._say(state="error", why="the process that looks at the folder ended; it begins anew")
                 self._begun, wait = False, self._monitor.poll
@@ -149,7 +150,9 @@ class Watch:
         answer = await self._look(scans)
         if scans:
             self._due = False
-            self._next_at = began + max(self._monitor.poll, REST * (monotonic() - began))
+            took, before = monotonic() - began, self._took
+            self._took = took
+            self._next_at = began + max(self._monitor.poll, took + REST * min(took, before))  # it may have hung once
         self._take(root, answer)
         return 0.0 if self._more and len(self._given) < GIVEN_MAX else max(0.001, self._next_at - monotonic())
 

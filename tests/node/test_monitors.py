@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
@@ -120,6 +121,32 @@ async def test_a_volume_that_is_gone_is_said_to_be(site: Site) -> None:
     site.mounted = True
     site.write("a.ts")
     await until(lambda: site.found and site.status.state == "watching")
+
+
+async def test_what_was_seen_before_its_volume_was_gone_has_to_stand_still_anew(site: Site) -> None:
+    site.write("a.ts")
+    site.start(TEXT.replace('"200ms"', '"1s"'))
+    await until(lambda: site.status and site.status.settling == 1)
+    site.mounted = False
+    await until(lambda: site.status.state == "disconnected")
+    await asyncio.sleep(1.0)  # as long as it would have to stand still
+    site.mounted = True
+    await until(lambda: site.status.state == "watching")
+    assert not site.found
+    await until(lambda: site.found)
+
+
+async def test_a_folder_that_hung_once_is_looked_at_again_soon(site: Site) -> None:
+    """The rest after a long look is for folders in which every look is long."""
+    site.start()
+    await until(lambda: site.status and site.status.state == "watching")
+    os.kill(site.helper(), signal.SIGSTOP)
+    await asyncio.sleep(3.0)
+    site.write("a.ts")
+    os.kill(site.helper(), signal.SIGCONT)
+    began = monotonic()
+    await until(lambda: site.found)
+    assert monotonic() - began < 6.0, "three times as long as it hung would be 9 s"
 
 
 async def test_a_volume_that_can_only_be_read_is_enough_to_watch(site: Site) -> None:

@@ -280,6 +280,34 @@ def test_a_folder_that_is_a_link_is_not_followed(site: Site, tmp_path: Path) -> 
     assert site.look()["state"] == "disconnected"
 
 
+def test_while_the_folder_does_not_answer_nothing_stands_still(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes there waits as well, and may go on later than the look does."""
+    walk = scan.walk
+
+    def hanging(*given: Any) -> scan.Walked:
+        site.now += 60.0
+        return walk(*given)
+
+    site.write("a.mxf")
+    site.look()
+    with monkeypatch.context() as hangs:
+        hangs.setattr(scan, "walk", hanging)
+        assert site.look(2.0)["ready"] == []
+    assert site.look(2.0)["ready"] == []
+    assert [each["path"] for each in site.look(2.0)["ready"]] == ["a.mxf"]
+
+
+def test_while_the_folder_is_away_nothing_stands_still(site: Site) -> None:
+    site.write("a.mxf")
+    site.look()
+    away = site.root.with_name("away")
+    site.root.rename(away)
+    assert [site.look(60.0)["state"] for _ in range(2)] == ["disconnected"] * 2
+    away.rename(site.root)
+    assert [site.look(seconds)["ready"] for seconds in (2.0, 4.0)] == [[], []], "the quiet time is 5 s"
+    assert [each["path"] for each in site.look(2.0)["ready"]] == ["a.mxf"]
+
+
 # --- tickets ---
 
 
