@@ -33,7 +33,8 @@ def test_behind_500_jobs(array: kit.Array) -> None:
     assert _runs(node, first), "it started beside the one that ran"
     assert node.job(urgent[1])["state"] == "queued"
 
-    few = [_submit(node, held.source("short.txt", go=True), name) for name in ("news", "gpu", "gpu", "news")]
+    short = held.source("short.txt", go=True)
+    few = [_submit(node, short, name) for name in ("news", "gpu", "gpu", "news")]
     kit.wait_until("the dedicated nodes did theirs", lambda: all(_over(node, job) for job in few))
     assert [_task(node, job)["node"] for job in few] == ["b", "c", "c", "b"]
 
