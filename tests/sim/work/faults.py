@@ -66,6 +66,16 @@ class Faults:
         if world.leader is None or world.nodes[world.leader].reign != world.reign:
             world.lead(world.rng.choice(sorted(world.nodes)))
         world.after(0.5, world.new_view)
+        self._lose_one_for_good()
+
+    def _lose_one_for_good(self) -> None:
+        """A server that never comes back: what it ran is for the others."""
+        world = self._world
+        others = sorted(set(world.nodes) - {world.leader})
+        if len(others) >= 2 and world.rng.random() < 0.3:
+            lost = world.nodes[world.rng.choice(others)]
+            world.checks.touched.add(lost.name)
+            lost.crash()
 
     # --- victims ---
 
