@@ -157,6 +157,15 @@ def test_a_node_that_has_fewer_slots_than_it_says_keeps_no_work(desk: Desk) -> N
     assert desk.said(w.Stop, "b"), "too late"
 
 
+def test_it_is_blamed_once_however_long_the_commit_takes(desk: Desk) -> None:
+    submit(desk, 2)
+    desk.held = True
+    for _ in range(int(TOLD_MAX * RESEND_AFTER) + 6):
+        desk.tick(1.0, beats="a")
+        desk.beat("b", exactly=())
+    assert [type(commit.command) for commit in desk.waiting].count(c.FailAttempt) == 1
+
+
 def test_what_was_there_and_is_gone_is_given_to_others(desk: Desk) -> None:
     submit(desk)
     desk.beat("a", (1, 1))

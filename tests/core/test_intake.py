@@ -67,6 +67,15 @@ def test_any_change_begins_the_quiet_time_anew(changed: Stamp) -> None:
     assert folder.look(0.1) == ["a"]
 
 
+def test_the_time_in_which_the_folder_hung_is_no_quiet_time() -> None:
+    folder = Folder()
+    folder.files["a"] = stamp()
+    assert [folder.look(), folder.look(4.0)] == [[], []]
+    folder.intake.stalled(60.0)
+    assert [folder.look(60.0), folder.look(0.5)] == [[], []], "its writer hung as well"
+    assert folder.look(0.5) == ["a"]
+
+
 def test_its_own_times_are_never_compared_with_a_clock_of_ours() -> None:
     for old in (-(10**18), 0, 946_684_800 * 10**9, 4 * 10**18):
         folder = Folder()
