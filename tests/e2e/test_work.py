@@ -22,6 +22,8 @@ def test_a_worker_then_the_coordinator_die_and_a_third_sleeps(array: kit.Array) 
     leader.post("/v1/factories", URGENT)
     for n in range(JOBS):
         kit.make_clip(array.san / "in" / f"clip{n}.mp4", 3.0)
+    # All at once, when every clip is there: on a fast machine one alone is done before the next is made.
+    for n in range(JOBS):
         leader.post("/v1/jobs", {"source": f"san:in/clip{n}.mp4", "factory": "urgent" if n % 3 == 0 else "proxy"})
     worker = _some_worker(array)
     _wait_running(array, worker.name)
