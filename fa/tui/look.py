@@ -66,6 +66,12 @@ MIRROR = {
     "syncing": Badge("↻", "SYNCING", "retry"),
     "stalled": Badge("✗", "STALLED", "fail"),
 }
+COPIES = {
+    "complete": Badge("✓", "complete", "done"),
+    "in-sync": Badge("✓", "in-sync", "done"),
+    "syncing": Badge("↻", "syncing", "retry"),
+    "spare": Badge("·", "spare", "dim"),
+}
 MONITORS = {
     "watching": Badge("✓", "watching", "done"),
     "disconnected": Badge("✗", "DISCONNECTED", "fail"),
@@ -87,7 +93,7 @@ SEVERITIES = {
 }
 
 SPARK = "▁▂▃▄▅▆▇█"
-_ASCII = str.maketrans("│─┌┐└┘├┤━╸·■□▲►✓✗↻⊘›●…↔→▸" + SPARK, "|-++++++=-.#.!>+X~->*~-->_.-=+*%#")
+_ASCII = str.maketrans("│─┌┐└┘├┤┬━╸·■□▲►✓✗↻⊘›●…↔→▸" + SPARK, "|-+++++++=-.#.!>+X~->*~-->_.-=+*%#")
 
 
 @dataclass(frozen=True, slots=True)

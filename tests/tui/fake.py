@@ -269,6 +269,16 @@ class Array:
         task = {"product": "proxy", "state": "queued", "text": "waits for a slot", "never": False, "nodes": rows}
         return {"job": number, "state": "queued", "text": "it waits for a slot", "never": False, "tasks": [task]}
 
+    def volumes(self) -> list[dict[str, Any]]:
+        row = {"name": "san", "path": "/mnt/san", "state": "healthy", "why": "", "free": 4 * 10**12, "total": 10**13}
+        return [{**row, "node": name} for name in "ab"]
+
+    def attempts(self) -> list[dict[str, Any]]:
+        return [
+            {"product": "proxy", "number": 1, "node": "a", "state": "failed", "started_at": stamp(300),
+             "finished_at": stamp(200), "error": "Invalid data"}
+        ]  # fmt: skip
+
     # the stream
 
     def tell(self, topic: str, data: Any, id: str = "") -> None:
@@ -322,11 +332,7 @@ def answer(array: Array, asked: Asked) -> Any:
 def _job(array: Array, asked: Asked, text: str) -> Any:
     if not 1 <= int(text) <= array.total:
         raise Problem(404, "not-found", f"There is no job {text}.")
-    attempt = {
-        "product": "proxy", "number": 1, "node": "a", "state": "failed", "started_at": stamp(300),
-        "finished_at": stamp(200), "error": "Invalid data",
-    }  # fmt: skip
-    return {**array.job(int(text)), "attempts": [attempt]}
+    return {**array.job(int(text)), "attempts": array.attempts()}
 
 
 def _log(array: Array, asked: Asked, job: str, attempt: str) -> bytes:
@@ -382,11 +388,6 @@ def _me(array: Array, asked: Asked) -> Any:
     return {"name": f"{array.role}:X", "role": array.role, "node": "a", "actions": sorted(routes)}
 
 
-def _volumes(array: Array, asked: Asked) -> Any:
-    row = {"name": "san", "path": "/mnt/san", "state": "healthy", "why": "", "free": 4 * 10**12, "total": 10**13}
-    return {"items": [{**row, "node": name} for name in "ab"]}
-
-
 TREE = {  # of volume san
     "": ("in/", "out/", "clip.mxf", "link@"),
     "in": ("news/", "a.mxf", "b.mxf", "\x1b[2J\u202e[bold].mxf", "caf\udce9.mxf"),
@@ -430,7 +431,7 @@ ROUTES: dict[str, Callable[..., Any]] = {
     "GET /v1/mirror/history": lambda array, asked: array.history(),
     "GET /v1/events": lambda array, asked: array.events(),
     "GET /v1/alerts": lambda array, asked: array.alerts(),
-    "GET /v1/volumes": _volumes,
+    "GET /v1/volumes": lambda array, asked: {"items": array.volumes()},
     "GET /v1/volumes/san/files": _files,
     "GET /v1/jobs": lambda array, asked: array.page(asked.query),
     r"GET /v1/jobs/(\d+)": _job,

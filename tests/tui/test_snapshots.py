@@ -24,11 +24,15 @@ SCREENS = {
     "mirror": ("6",),
     "events": ("7",),
 }
-OPENED = {
+JOB_TABS = {
     "job-log": ("2", "l"),
     "job-attempts": ("2", "a"),
     "job-facts": ("2", "l", "]", "]"),
     "job-graph": ("2", "l", "]", "]", "]"),
+    "job-json": ("2", "l", "]", "]", "]", "]"),
+}
+OPENED = {
+    **JOB_TABS,
     "factory": ("4", "enter"),
     "node": ("3", "enter"),
     "cancel": ("2", "space", "space", "c"),
@@ -71,14 +75,16 @@ def test_opened(name: str) -> None:
     holds(f"{name}-80x24", squeezed(seat(OPENED[name], 80, 24).screen))
 
 
-def test_ascii() -> None:
-    holds("array-80x24-ascii", squeezed(seat(SCREENS["array"], 80, 24, Look(ascii=True)).screen))
+@pytest.mark.parametrize("name", JOB_TABS)
+def test_the_tabs_of_a_job_where_there_is_room(name: str) -> None:
+    holds(f"{name}-120x36", squeezed(seat(JOB_TABS[name], 120, 36).screen))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("name", [*SCREENS, *OPENED])
 def test_other_looks_differ_in_glyphs_and_colours_only(name: str, size: tuple[int, int]) -> None:
-    """So one text per screen is enough: no colour and ASCII are held against it here."""
+    """So one text per dialog is enough: no colour and ASCII are held against it here, those of whole screens in
+    test_looks.py."""
     keys = (SCREENS | OPENED)[name]
     dark = seat(keys, *size)
     grey, ascii = seat(keys, *size, Look("none")), seat(keys, *size, Look(ascii=True))

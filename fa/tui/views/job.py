@@ -18,7 +18,7 @@ from fa.tui.roll import Roll, Scroll
 from fa.tui.scene import Scene
 from fa.tui.table import Column, body, fitted, header, text
 from fa.tui.values import Attempt, Job, Task, read
-from fa.tui.views.job_cells import lead, state
+from fa.tui.views.job_cells import STATE_COLUMNS, lead, state
 from fa.tui.views.job_facts import details
 from fa.tui.views.page import Page, tab_line, turned
 
@@ -83,7 +83,7 @@ class JobView(Page):
             text("PRODUCT", 12, lambda each: each.product),
             text("TRY", 3, lambda each: each.number, right=True),
             text("NODE", 8, lambda each: each.node),
-            text("STATE", 10, lambda each: each.state, _worn),
+            Column("STATE", STATE_COLUMNS, lambda each, room: (badge_of(JOBS, each.state, room),)),
             text("BEGAN", 11, lambda each: scene.clock.time(each.started_at), "dim"),
             text("ENDED", 11, lambda each: scene.clock.time(each.finished_at), "dim"),
             text("ERROR", 10, lambda each: (each.error or "-").strip().split("\n")[-1], grow=1),
@@ -233,10 +233,6 @@ class JobView(Page):
 
     def what(self) -> Job:
         return self.job
-
-
-def _worn(attempt: Attempt) -> str:
-    return {"succeeded": "done", "failed": "fail", "lost": "warn", "running": "run"}.get(attempt.state, "dim")
 
 
 def _part(job: int, attempt: int, product: str, offset: int, limit: int) -> calls.Call:

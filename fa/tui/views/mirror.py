@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fa.tui.graph import percentile, spark
 from fa.tui.host import listed
 from fa.tui.line import Line, Span, beside, crop, line, say
-from fa.tui.look import MIRROR, badge_of
+from fa.tui.look import COPIES, MIRROR, badge_of
 from fa.tui.mirror import Copy, Mirror, TakeOver
 from fa.tui.panel import facts, frame, panel
 from fa.tui.scene import Scene
@@ -130,10 +130,10 @@ def _primary(leader: str | None, mirror: Mirror, txid: int) -> list[tuple[str, L
 
 def _secondary(name: str, copy: Copy, mirror: Mirror, scene: Scene) -> list[tuple[str, Line]]:
     lag = copy.lag_ms or mirror.lag_ms or scene.world.status.mirror.lag_ms
-    state = copy.state or ("in-sync" if name in scene.world.status.secondaries else "-")
+    state = copy.state or ("in-sync" if name in scene.world.status.secondaries else "")
     rtt = "-" if copy.rtt_ms is None else f"{copy.rtt_ms:.1f} ms"
     return [
-        (name, line(say(state, "done" if state == "in-sync" else "warn"))),
+        (name, line(badge_of(COPIES, state) if state else say("-"))),
         ("position", line(say(f"{copy.txid or mirror.txid:,}"))),
         ("lag", line(say(f"{copy.lag_txids} commits, {lag:.1f} ms"))),
         ("round trip", line(say(rtt))),
