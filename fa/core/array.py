@@ -161,6 +161,8 @@ class Array:
         state.send(event.peer, state.greeting())
         if self._seat.leader:
             self._seat.leader.beat(state)
+        else:
+            self._seat.election.met(state, event.peer)
 
     def _refusal(self, peer: str, hello: Hello, known: Peer | None) -> str:
         """Why this peer may not take part, as a sentence (scenarios 15, 16, 17); empty: it may."""

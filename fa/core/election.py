@@ -24,7 +24,7 @@ FOREVER = float("inf")
 class Election:
     """Suspicion and bully order of one node. Methods that return a bool say: stand now."""
 
-    __slots__ = ("_heard_at", "_round", "_sets", "_stats", "_until", "_waits_for_ok", "suspect_at")
+    __slots__ = ("_heard_at", "_missed", "_round", "_sets", "_stats", "_until", "_waits_for_ok", "suspect_at")
 
     def __init__(self) -> None:
         self._heard_at = NEVER
@@ -34,6 +34,7 @@ class Election:
         self._stats: dict[Member, Stat] = {}
         self._until = FOREVER
         self._waits_for_ok = False
+        self._missed = False
 
     # ---- suspicion
 
@@ -45,6 +46,7 @@ class Election:
     def heard(self, state: State) -> None:
         """The coordinator of the newest view gave a sign of life."""
         self._heard_at = state.now
+        self._missed = False
         self.suspect_at = state.now + state.config.suspect_after
 
     def hears(self, state: State) -> bool:
@@ -79,6 +81,7 @@ class Election:
         if self._waits_for_ok:
             return True
         self._stand_by(state, "no majority of the voters answers", state.config.suspect_after / 2)
+        self._missed = True
         return False
 
     def ask(self, state: State) -> bool:
@@ -90,6 +93,7 @@ class Election:
             self.again_in(state, state.config.heartbeat)
             return False
         state.take(Step.SUSPECT)
+        self._missed = False
         self._sets = state.view.quorums()
         return self._query(state)
 
@@ -99,6 +103,14 @@ class Election:
             return False
         self._stats[voter] = stat
         return self._judge(state)
+
+    def met(self, state: State, node: str) -> None:
+        """A link to this node came up: a question that was lost for want of it is asked now, not a pause later."""
+        if state.role is Role.ASKING and not self._waits_for_ok:
+            asked = [voter for voter in everyone(self._sets) if voter.node == node and voter not in self._stats]
+            state.send_each(tuple(asked), Query(self._round))
+        elif state.role is Role.WAITING and self._missed:
+            self.suspect_at = state.now
 
     def challenged(self, state: State, sender: str) -> bool:
         """ELECTION came from a node that ranks below: say OK if this node may stand, and see to it at once."""

@@ -58,6 +58,28 @@ def test_a_refused_connection_needs_no_silence(state: State) -> None:
     assert not election.tick(state) and state.role is Role.ASKING
 
 
+def test_a_voter_met_while_it_asks_is_asked_at_once(state: State) -> None:
+    election = Election()
+    election.ask(state)
+    state.effects.clear()
+    election.met(state, "c")
+    assert sent(state, Query) == ["c"]
+    election.met(state, "x")
+    assert sent(state, Query) == []
+
+
+def test_a_node_met_after_it_asked_in_vain_ends_the_pause(state: State) -> None:
+    election = Election()
+    election.ask(state)
+    state.now = 13.0
+    assert not election.tick(state) and state.role is Role.WAITING and election.suspect_at > state.now
+    election.met(state, "c")
+    assert election.suspect_at == state.now
+    election.heard(state)
+    election.met(state, "c")
+    assert election.suspect_at > state.now
+
+
 def test_it_stands_by_while_a_voter_hears_the_coordinator(state: State) -> None:
     election = Election()
     election.ask(state)
