@@ -119,9 +119,9 @@ class Disks:
         (array.san / "in").mkdir()
         return disk
 
-    def over(self, folder: Path) -> Disk:
+    def over(self, folder: Path, whose: str = "") -> Disk:
         """Another mount of what is in a folder, as of a share that several nodes have."""
-        name = f"over-{folder.name}"
+        name = f"over-{folder.name}{whose}"
         return self._add(name, self._root / f"disk-{name}" / "mount", folder)
 
     def _add(self, name: str, mountpoint: Path, backing: Path | None = None) -> Disk:

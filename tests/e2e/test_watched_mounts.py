@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from tests.e2e import disks, kit
 from tests.e2e.arrivals import taken
-from tests.e2e.disks import Disks
+from tests.e2e.disks import Disk, Disks
 from tests.e2e.test_monitors import HOLD, in_state, monitor
 
 MISSING = disks.missing()
@@ -23,6 +24,8 @@ QUICK = {"timing": {"volume_timeout": 1.0}}
 WATCH = 'name = "in"\nfolder = "san:watch/in"\nfactories = ["hold"]\npoll = "300ms"\nquiet = "3s"\n'
 """What the mount says of a file may be a second old, as on a network share: `quiet` is longer than that."""
 PIECE = b"p" * 1000
+HANG = "ab" if "FA_HUNG" in os.environ else "a"
+"""The nodes whose mounts hang for good, one after the other; a is the coordinator."""
 
 
 @pytest.fixture
@@ -31,11 +34,14 @@ def one(tmp_path: Path, proved: Path) -> Iterator[tuple[kit.Array, Disks]]:
         yield made
 
 
-def begin(array: kit.Array, folder: Path) -> kit.Node:
-    """One node that watches `folder`, which is on its volume."""
-    array.settings["a"] = QUICK
+def begin(array: kit.Array, folder: Path, names: str = "a") -> kit.Node:
+    """Nodes, of which the first watches `folder`, which is on its volume."""
     folder.mkdir(parents=True)
-    node = array.found("a")
+    for name in names:
+        array.settings.setdefault(name, {}).update(QUICK)
+    node = array.found(names[0])
+    for name in names[1:]:
+        array.join(name)
     node.post("/v1/factories", HOLD)
     node.post("/v1/monitors", WATCH)
     kit.wait_until("it watches", lambda: monitor(array)["owner"])
@@ -104,6 +110,55 @@ def _time_of(node: kit.Node) -> float:
     monitors = node.get("/v1/monitors")["items"]
     assert monitors and node.status()["health"]
     return time.monotonic() - began
+
+
+def test_owners_whose_mounts_hang_for_good(one: tuple[kit.Array, Disks]) -> None:
+    """Another one takes what arrives, once. When the mount is back and its node watches again, nothing comes twice."""
+    array, made = one
+    mounts = {name: made.over(array.san, name) for name in HANG}
+    for name, disk in mounts.items():
+        array.settings[name] = {**QUICK, "volumes": {"san": str(disk.mountpoint)}}
+    folder = array.san / "watch/in"
+    node = begin(array, folder, "abc")
+    kit.wait_until("all can watch", lambda: all("volume:san" in _offers(node, name) for name in "abc"))
+    writers = [_hang_owner(array, mounts[owner], folder, owner) for owner in HANG]
+    count = 20 * len(HANG)
+    kit.wait_until("those that stand still are taken", lambda: monitor(array)["submitted"] == count)
+    for writer in writers:
+        writer.finish()
+    for disk in mounts.values():
+        disk.set()
+    kit.wait_until("the mounts are back", lambda: all("volume:san" in _offers(node, name) for name in HANG))
+    node.post(f"/v1/nodes/{monitor(array)['owner']}/drain")
+    kit.wait_until("a watches again", lambda: monitor(array)["owner"] == "a")
+    _drop(folder, "back")
+    count += len(HANG) + 10
+    kit.wait_until("all are taken", lambda: monitor(array)["submitted"] == count)
+    kit.wait_until("nothing settles", lambda: (monitor(array)["seen"], monitor(array)["settling"]) == (count, 0))
+    assert set(jobs_by_source(node).values()) == {1} and len(node.jobs()) == count
+    assert [size for _, size, _ in sorted(taken(node.root / "store/fa.db"))] == sizes(folder)
+
+
+def _hang_owner(array: kit.Array, disk: Disk, folder: Path, owner: str) -> Writer:
+    """Files arrive before and after; the one that is returned grows all the while."""
+    kit.wait_until(f"{owner} watches", lambda: monitor(array)["owner"] == owner)
+    writer = Writer(folder / f"{owner}-grows.dat")
+    writer.start()
+    _drop(folder, f"{owner}-before")
+    kit.wait_until(f"{owner} sees them", lambda: int(str(monitor(array)["settling"])) > 10)
+    disk.set(hang=True)
+    _drop(folder, f"{owner}-after")
+    kit.wait_until(f"{owner} watches no more", lambda: monitor(array)["owner"] not in ("", None, owner))
+    return writer
+
+
+def _drop(folder: Path, name: str) -> None:
+    for number in range(10):
+        (folder / f"{name}-{number}.dat").write_bytes(PIECE * (number + 1))
+
+
+def _offers(node: kit.Node, name: str) -> list[str]:
+    return next(list(each["offers"]) for each in node.get("/v1/nodes")["items"] if each["name"] == name)
 
 
 class Share:
