@@ -88,7 +88,7 @@ class Disk(mfusepy.Operations):  # type: ignore[misc]
 
     def __init__(self, backing: Path, control: Path) -> None:
         self._root = str(backing)
-        self._graves = backing.with_name(f"{backing.name}.graves-{control.parent.name}")  # others may have a mount of it
+        self._graves = backing.with_name(f"{backing.name}.graves-{control.parent.name}")  # another mount has its own
         shutil.rmtree(self._graves, ignore_errors=True)
         self._graves.mkdir()
         self.faults = Faults(control)
