@@ -6,7 +6,7 @@ nothing, as an identity is taken once. Therefore a new coordinator does not wait
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fa.core import commands as c
 from fa.core import monitor_commands as mc
@@ -18,7 +18,7 @@ from fa.core.crew import Crew, Effects
 from fa.core.members import Member
 from fa.core.model import NodeMode
 from fa.core.monitor import Monitor, read_monitor
-from fa.core.monitor_places import Seat, Wish, place
+from fa.core.monitor_places import Fitness, Seat, Wish, place
 from fa.core.sighting_desk import SightingDesk
 from fa.core.work import Moment
 
@@ -32,13 +32,16 @@ ALARMS = ("monitor.disconnected", "monitor.error")
 
 @dataclass(slots=True)
 class _Watched:
-    """`status` as its owner told it last; None before that. `ill_at`: since when it is in trouble."""
+    """`status` as its owner told it last; None before that. `ill_at`: since when it is in trouble. `owned_at`: since
+    when it has its owner."""
 
     row: MonitorRow
     monitor: Monitor | None
     status: m.WatchStatus | None = None
     assigning: bool = False
     ill_at: float | None = None
+    owned_at: float = float("-inf")
+    fitness: Fitness = field(default_factory=Fitness)
     alarm: str | None = None  # the kind of the open alert, "" = none, None = not known
 
 
@@ -100,7 +103,7 @@ class MonitorDesk:
         if known is None:
             known = self._watched[row.id] = _Watched(row, read_monitor(row.text))
         elif known.row.text != row.text:
-            known.monitor = read_monitor(row.text)
+            known.monitor, known.fitness = read_monitor(row.text), Fitness()
         known.row = row
         return known
 
@@ -111,6 +114,8 @@ class MonitorDesk:
             self._look_at = now.mono
         if before and (before.owner, before.version) == (row.owner, row.version):
             return []
+        if before and before.owner != row.owner:
+            watched.owned_at = now.mono
         if before is None or before.owner != row.owner or not row.enabled:
             watched.status = nobody(row) if before and row.enabled and not row.owner else None
         calm = [] if row.enabled else self._alarm(watched, "", "", now)
@@ -148,7 +153,7 @@ class MonitorDesk:
 
     def _assign(self, now: Moment) -> Effects:
         wishes = [
-            _wish(watched.row, watched.monitor)
+            _wish(watched.row, watched.monitor, watched.fitness.unfit(now.mono))
             for watched in self._watched.values()
             if watched.row.enabled and watched.monitor and not watched.assigning
         ]
@@ -182,10 +187,11 @@ class MonitorDesk:
             watched.assigning = False
             return []
 
-        reason = self._reason(watched.row.owner)
+        reason = self._reason(watched, now)
         return self._crew.commit(mc.AssignMonitor(watched.row.id, owner, reason, now.wall), done)
 
-    def _reason(self, before: str) -> str:
+    def _reason(self, watched: _Watched, now: Moment) -> str:
+        before = watched.row.owner
         member = self._crew.member(before)
         if not before:
             return "it had no owner"
@@ -193,6 +199,8 @@ class MonitorDesk:
             return f"{before} is lost"
         if member.mode is NodeMode.DRAINING:
             return f"{before} is draining"
+        if before in watched.fitness.unfit(now.mono):
+            return f"{before} cannot look at its folder"
         return f"{before} has more to watch, or has not its volume now"
 
     # --- telling nodes ---
@@ -228,12 +236,15 @@ class MonitorDesk:
         effects: Effects = []
         for watched in self._watched.values():
             if watched.row.enabled:
+                _note_fitness(watched, now)
                 effects += self._judge(watched, now)
         return effects
 
     def _judge(self, watched: _Watched, now: Moment) -> Effects:
         state, why = trouble_of(watched.status)
         if state == "watching":
+            if now.mono < watched.owned_at + ALARM_AFTER:
+                return []  # its new owner may not have looked yet
             watched.ill_at = None
             return self._alarm(watched, "", "", now)
         if watched.ill_at is None:
@@ -265,7 +276,14 @@ def trouble_of(status: m.WatchStatus | None) -> tuple[str, str]:
     return (status.state, status.why) if status else ("watching", "")
 
 
-def _wish(row: MonitorRow, monitor: Monitor) -> Wish:
+def _note_fitness(watched: _Watched, now: Moment) -> None:
+    status = watched.status
+    if watched.row.owner and status:
+        away = status.state == "disconnected"
+        watched.fitness.note(watched.row.owner, away=away, scan_seconds=status.scan_ms / 1000, now=now.mono)
+
+
+def _wish(row: MonitorRow, monitor: Monitor, unfit: frozenset[str]) -> Wish:
     volume = monitor.folder.volume
     need = f"volume:{volume}" if monitor.writes else f"source:{volume}"
-    return Wish(row.id, frozenset({need}), monitor.node, row.owner)
+    return Wish(row.id, frozenset({need}), monitor.node, row.owner, unfit)

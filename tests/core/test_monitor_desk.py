@@ -16,6 +16,7 @@ from fa.core.after_desk import AT_ONCE, HELD_MAX, PAGE, REPEAT_FIRST
 from fa.core.arrivals import Fate, Sighting, Ticket
 from fa.core.model import NodeMode
 from fa.core.monitor_desk import ALARM_AFTER, OWNERS_WAIT, REPEAT_AFTER
+from fa.core.monitor_places import ELSEWHERE_AFTER
 from fa.errors import NotFound, StoreFull
 from fa.node.active import active_of
 from tests.core.book import AT, OFFERS, books, view
@@ -110,6 +111,44 @@ def test_an_owner_whose_volume_is_gone_hands_over(desk: Desk) -> None:
     desk.offer(sick, number=2)
     pump(desk, 1.0)
     assert owner(desk) == "b"
+
+
+def test_an_owner_that_has_the_volume_and_cannot_look_at_the_folder_hands_over(desk: Desk) -> None:
+    """Its folder hangs, or is not there for it; when that is so everywhere, it does not wander."""
+    begin(desk, nodes="abc")
+    owners = []
+    for _ in range(8):
+        owners.append(owner(desk))
+        since = desk.now
+        beat(desk, owner(desk))
+        while owner(desk) == owners[-1] and desk.now < since + 4 * ELSEWHERE_AFTER:
+            beat(desk, owner(desk), state="disconnected", why="the folder has not answered for 30 s")
+            pump(desk, 1.0, "abc")
+    assert owners == ["a", "b", "c", "c", "c", "c", "c", "c"]
+    assert {command.reason for command in desk.commands(mc.AssignMonitor)[-2:]} == {
+        "a cannot look at its folder",
+        "b cannot look at its folder",
+    }
+    assert len(alarms(desk)) == 1, "somebody is told, once"
+    desk.ask(mc.SaveMonitor(TEXT.replace("san:in", "san:other"), AT))
+    while owner(desk) == "c" and desk.now < since + 8 * ELSEWHERE_AFTER:
+        beat(desk, "c", state="disconnected", why="there is no folder san:other")
+        pump(desk, 1.0, "abc")
+    assert owner(desk) == "a", "what they said was of another folder"
+
+
+def alarms(desk: Desk) -> list[c.RaiseAlert]:
+    return [raised for raised in desk.commands(c.RaiseAlert) if raised.subject == "monitor/in"]
+
+
+def test_an_owner_that_does_not_answer_for_a_moment_goes_on(desk: Desk) -> None:
+    begin(desk)
+    for _ in range(5):
+        beat(desk, "a", state="disconnected", why="no folder")
+        pump(desk, ELSEWHERE_AFTER - 2)
+        beat(desk, "a")
+        pump(desk, 1.0)
+    assert owner(desk) == "a"
 
 
 def test_a_removed_node_watches_nothing(desk: Desk) -> None:

@@ -3,9 +3,9 @@
     python -m tests.e2e.fuse_disk BACKING MOUNTPOINT CONTROL
 
 CONTROL is a JSON file: ``{"errors": {"fsync": 5}, "capacity": 1048576, "hang": true, "lose": 7}``. ``errors`` gives the
-errno for an operation, ``capacity`` is how many bytes there is room for, ``hang`` keeps every operation until it is
-taken back, ``lose`` (a seed) takes back, when the disk is unmounted, what was not fsynced: of a file all of it or any
-512-byte sectors, of names (create, rename, unlink) the last ones."""
+errno for an operation, ``capacity`` is how many bytes there is room for, ``hang`` keeps every operation, or those that it
+lists, until it is taken back, ``lose`` (a seed) takes back, when the disk is unmounted, what was not fsynced: of a file
+all of it or any 512-byte sectors, of names (create, rename, unlink) the last ones."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Faults:
 
     def strike(self, operation: str) -> None:
         """Wait as long as the disk hangs; raise what this operation is to fail with."""
-        while self.get("hang"):
+        while (hang := self.get("hang")) is True or (hang and operation in hang):
             time.sleep(LOOK_EVERY)
         number = (self.get("errors") or {}).get(operation)
         if number:

@@ -15,7 +15,7 @@ import pytest
 from tests.e2e import disks, kit
 from tests.e2e.arrivals import taken
 from tests.e2e.disks import Disk, Disks
-from tests.e2e.test_monitors import HOLD, in_state, monitor
+from tests.e2e.test_monitors import HOLD, alerts, in_state, monitor
 
 MISSING = disks.missing()
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
@@ -137,6 +137,28 @@ def test_owners_whose_mounts_hang_for_good(one: tuple[kit.Array, Disks]) -> None
     kit.wait_until("nothing settles", lambda: (monitor(array)["seen"], monitor(array)["settling"]) == (count, 0))
     assert set(jobs_by_source(node).values()) == {1} and len(node.jobs()) == count
     assert [size for _, size, _ in sorted(taken(node.root / "store/fa.db"))] == sizes(folder)
+
+
+@pytest.mark.skipif("FA_HUNG" not in os.environ, reason="takes a minute: set FA_HUNG")
+def test_a_folder_that_hangs_on_a_volume_that_is_well(one: tuple[kit.Array, Disks]) -> None:
+    """Only looks into folders do not return. Another node takes over, and the alert is over."""
+    array, made = one
+    disk = made.over(array.san, "a")
+    array.settings["a"] = {**QUICK, "volumes": {"san": str(disk.mountpoint)}}
+    folder = array.san / "watch/in"
+    node = begin(array, folder, "ab")
+    disk.set(hang=["readdir"])
+    _drop(folder, "in")
+    kit.wait_until("b watches", lambda: monitor(array)["owner"] == "b")
+    assert "volume:san" in _offers(node, "a"), "by all that is known of the volume"
+    kit.wait_until("all are taken", lambda: monitor(array)["submitted"] == 10)
+    kit.wait_until("the alert is over", lambda: "monitor.disconnected" not in alerts(node))
+    disk.set()
+    node.post("/v1/nodes/b/drain")
+    kit.wait_until("a watches", lambda: monitor(array)["owner"] == "a")
+    _drop(folder, "back")
+    kit.wait_until("all are taken", lambda: monitor(array)["submitted"] == 20)
+    assert set(jobs_by_source(node).values()) == {1} and len(node.jobs()) == 20
 
 
 def _hang_owner(array: kit.Array, disk: Disk, folder: Path, owner: str) -> Writer:
