@@ -3,9 +3,9 @@
     python -m tests.e2e.fuse_disk BACKING MOUNTPOINT CONTROL
 
 CONTROL is a JSON file: ``{"errors": {"fsync": 5}, "capacity": 1048576, "hang": true, "lose": 7}``. ``errors`` gives the
-errno for an operation, ``capacity`` is how many bytes there is room for, ``hang`` keeps every operation, or those that it
-lists, until it is taken back, ``lose`` (a seed) takes back, when the disk is unmounted, what was not fsynced: of a file
-all of it or any 512-byte sectors, of names (create, rename, unlink) the last ones."""
+errno for an operation, ``capacity`` is how many bytes there is room for, ``hang`` keeps every operation (or those that
+are listed) until it is taken back, ``lose`` (a seed) takes back, when the disk is unmounted, what was not fsynced: of a
+file all of it or any 512-byte sectors, of names (create, rename, unlink) the last ones."""
 
 from __future__ import annotations
 
