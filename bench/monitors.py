@@ -1,11 +1,16 @@
 """Watch folders: files that arrive in ten ways while their owner is killed, and a folder with very many files.
 
     python bench/monitors.py [storm] [--files 2000] [--kills 5] [--dir FOLDER]
+    python bench/monitors.py grow [--files 6] [--kills 5] [--dir FOLDER]
     python bench/monitors.py [crowd] [--files 100000] [--dir FOLDER]
 
 "storm" runs three nodes; `--files` arrive in ten ways at once, the node that watches is killed (-9) `--kills` times and
 started again, and once its volume hangs (its helper processes are stopped). Prints each take-over in seconds, and what
 was lost, taken by half or taken twice: nothing, or the exit code is 1.
+
+"grow" runs three nodes, each with a mount of its own (FUSE, as root). `--files` grow to 100 MB over a minute, written
+under their names and opened anew for every piece; others arrive at once. Meanwhile the node that watches is killed
+`--kills` times, and once its mount really hangs until the end. Prints the same.
 
 "crowd" runs one node and drops `--files` small files into one folder at once. Prints how long the last job came after
 the last file, how long a scan takes then, the memory of node and helper, and p50, p99 and maximum of GET /v1/status,
@@ -21,7 +26,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 
@@ -29,6 +34,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tests.e2e import disks
 from tests.e2e.arrivals import Arrivals, differences, jobs_of, taken
 from tests.e2e.kit import Array, Failed, Node, array, wait_until
 
@@ -48,28 +54,31 @@ poll = "1s"
 quiet = "2s"
 recursive = true
 """
+QUIET_SECONDS = 5.0  # of files that grow: longer than any pause of who writes them on a busy machine
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=("storm", "crowd"), help="both without")
+    parser.add_argument("what", nargs="?", choices=("storm", "grow", "crowd"), help="storm and crowd without")
     parser.add_argument("--files", type=int)
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--dir", type=Path, default=None)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.dir, ignore_cleanup_errors=True) as folder:
         root = Path(folder)
+        if args.what == "grow":
+            return grow(root / "grow", args.files or 6, args.kills)
         wrong = storm(root / "storm", args.files or 2000, args.kills) if args.what != "crowd" else 0
         return wrong or (crowd(root / "crowd", args.files or 100_000) if args.what != "storm" else 0)
 
 
-def begin(made: Array, nodes: str) -> Node:
+def begin(made: Array, nodes: str, text: str = MONITOR) -> Node:
     (made.san / "watch/in").mkdir(parents=True)
     first = made.found(nodes[0], *(("--witness", "volume:san") if len(nodes) > 1 else ()))
     for name in nodes[1:]:
         made.join(name)
     first.post("/v1/factories", FACTORY)
-    first.post("/v1/monitors", MONITOR)
+    first.post("/v1/monitors", text)
     wait_until("somebody watches", lambda: monitor(made)["owner"])
     return first
 
@@ -100,18 +109,20 @@ def storm(root: Path, files: int, kills: int) -> int:
         hang_owner(made)
         for thread in threads:
             thread.join()
-        say(f"{len(arrivals.expected)} files written in {time.monotonic() - began:.0f} s", *map(repr, arrivals.trouble))
-        wait_until("all are submitted", lambda: int(str(monitor(made)["submitted"])) >= len(arrivals.expected), 300)
-        wait_until("nothing settles", lambda: monitor(made)["settling"] == 0, 300)
-        lead = made.coordinator()
-        wrong = differences(arrivals.expected, taken(lead.root / "store/fa.db"))
-        jobs = sum(lead.status()["jobs"].values())
-        say(
-            f"{jobs} jobs after {time.monotonic() - began:.0f} s;",
-            "wrong:" if wrong else "nothing is wrong",
-            wrong or "",
-        )
-        return 1 if wrong or arrivals.trouble or jobs != len(arrivals.expected) else 0
+        return judge(made, arrivals, began)
+
+
+def judge(made: Array, arrivals: Arrivals, began: float) -> int:
+    """Wait until all is submitted and say what is wrong; the exit code."""
+    say(f"{len(arrivals.expected)} files written in {time.monotonic() - began:.0f} s", *map(repr, arrivals.trouble))
+    wait_until("all are submitted", lambda: int(str(monitor(made)["submitted"])) >= len(arrivals.expected), 300)
+    wait_until("nothing settles", lambda: monitor(made)["settling"] == 0, 300)
+    lead = made.coordinator()
+    wrong = differences(arrivals.expected, taken(lead.root / "store/fa.db"))
+    jobs = sum(lead.status()["jobs"].values())
+    said = f"wrong: {wrong}" if wrong else "nothing is wrong"
+    say(f"{jobs} jobs after {time.monotonic() - began:.0f} s;", said)
+    return 1 if wrong or arrivals.trouble or jobs != len(arrivals.expected) else 0
 
 
 def kill_owner(made: Array) -> None:
@@ -140,6 +151,42 @@ def hang_owner(made: Array) -> None:
     for pid in helpers:
         if psutil.pid_exists(pid):
             os.kill(pid, signal.SIGCONT)
+
+
+# --- grow ---
+
+
+def grow(root: Path, files: int, kills: int) -> int:
+    if disks.missing():
+        say(disks.missing())
+        return 2
+    with disks.failing(root, None) as (made, drives):
+        mounts = {name: drives.over(made.san, name) for name in "abc"}
+        for name, mount in mounts.items():
+            made.settings[name] = {"volumes": {"san": str(mount.mountpoint)}}
+        begin(made, "abc", MONITOR.replace('"2s"', f'"{QUIET_SECONDS:g}s"'))
+        made.wait_mirror()
+        arrivals = Arrivals(made.san, "watch/in", Random(1), jobs_of(made), 100_000_000, 60.0, 1000)
+        threads = [arrivals.thread(arrivals.appended, 1, number) for number in range(files)]
+        threads += [arrivals.thread(arrivals.at_once, 100), arrivals.thread(arrivals.nested, 60)]
+        began = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for _ in range(kills):
+            kill_owner(made)
+        hang_mount(made, mounts)
+        for thread in threads:
+            thread.join()
+        say(f"longest pause of a writer {arrivals.longest_pause:.1f} s, quiet is {QUIET_SECONDS:g} s")
+        return judge(made, arrivals, began)
+
+
+def hang_mount(made: Array, mounts: Mapping[str, disks.Disk]) -> None:
+    """For good."""
+    owner, hung_at = str(monitor(made)["owner"]), time.monotonic()
+    mounts[owner].set(hang=True)
+    wait_until("another one watches", lambda: monitor(made)["owner"] not in (None, "", owner))
+    say(f"the mount of {owner} hangs: {monitor(made)['owner']} watches after {time.monotonic() - hung_at:.2f} s")
 
 
 # --- crowd ---

@@ -35,6 +35,8 @@ class Arrivals:
     submitted: Callable[[str], int]
     growing_bytes: int = 2_000_000
     growing_seconds: float = 2.0
+    growing_steps: int = 20
+    longest_pause: float = 0.0  # seconds between two writes to a file of `appended`
     expected: list[Version] = field(default_factory=list)
     trouble: list[BaseException] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -138,12 +140,22 @@ class Arrivals:
         self.slowly(f"{folder}/{name}")
 
     def growing(self, name: str) -> None:
-        steps = 20
         with (self.root / name).open("wb") as file:
-            for _ in range(steps):
-                file.write(self._bytes(self.growing_bytes // steps))
+            for _ in range(self.growing_steps):
+                file.write(self._bytes(self.growing_bytes // self.growing_steps))
                 file.flush()
-                time.sleep(self.growing_seconds / steps)
+                time.sleep(self.growing_seconds / self.growing_steps)
+        self.complete(name)
+
+    def appended(self, name: str) -> None:
+        """Opened anew for every piece, so that nothing but standing still tells when it is complete; not one of the
+        ten, as `quiet` must be longer than its longest pause."""
+        began = written = time.monotonic()
+        for step in range(1, self.growing_steps + 1):
+            with (self.root / name).open("ab") as file:
+                file.write(self._bytes(self.growing_bytes // self.growing_steps))
+            self.longest_pause, written = max(self.longest_pause, time.monotonic() - written), time.monotonic()
+            time.sleep(max(0.0, began + step * self.growing_seconds / self.growing_steps - written))
         self.complete(name)
 
     def at_once(self, name: str) -> None:
