@@ -65,6 +65,13 @@ class Conflict(FaError):
     status = 409
 
 
+class SelectionGone(Conflict):
+    """This selection is not kept any more, or was never yours; nothing was changed. List the jobs again."""
+
+    code = "selection-gone"
+    status = 410
+
+
 class TooLarge(FaError):
     """The request is larger than the limit; nothing was changed."""
 

@@ -61,7 +61,7 @@ class Place:
 def read_jobs(connection: sqlite3.Connection, query: Query, place: Place) -> Page[JobView]:
     """Raises `Invalid` for a cursor of another query, or a limit out of bounds."""
     span = _span(query, place)
-    found = _fetch(connection, page(query, span, _counts(connection)))
+    found = execute(connection, page(query, span, counts_of(connection))).fetchall()
     more, found = len(found) > place.limit, found[: place.limit]
     if place.before is not None:
         found.reverse()
@@ -96,15 +96,16 @@ def _span(query: Query, place: Place) -> Span:
     return Span(place.limit + 1, order if place.before is None else order.turned(), past)
 
 
-def _counts(connection: sqlite3.Connection) -> dict[JobState, int]:
+def counts_of(connection: sqlite3.Connection) -> dict[JobState, int]:
     return {JobState(state): jobs for state, jobs in connection.execute(SQL["counts"]).fetchall()}
 
 
-def _fetch(connection: sqlite3.Connection, sql: Sql) -> list[rows.Row]:
+def execute(connection: sqlite3.Connection, sql: Sql) -> sqlite3.Cursor:
+    """Also where a parameter is a name that is no UTF-8."""
     try:
-        return connection.execute(sql.text, sql.parameters).fetchall()
+        return connection.execute(sql.text, sql.parameters)
     except UnicodeEncodeError:
-        return connection.execute(*with_raw_bytes(sql.text, sql.parameters)).fetchall()
+        return connection.execute(*with_raw_bytes(sql.text, sql.parameters))
 
 
 # --- cursors ---

@@ -21,6 +21,7 @@ from fa.store.pages import LIMIT_MAX, JobView, Page, Place, read_jobs, views_of
 from fa.store.pool import Pool, Snapshot
 from fa.store.queries import SQL
 from fa.store.rows import Row
+from fa.store.selecting import Selected, select
 from fa.store.text import with_raw_bytes
 
 __all__ = ["JobView", "Page", "Place", "Readers"]
@@ -72,6 +73,10 @@ class Readers(MonitorReaders):
         """One page. Raises `Invalid` for a cursor of another query, `SearchTooSlow`."""
         found = await self.see(lambda connection: read_jobs(connection, query, place or Place()))
         return replace(found.value, txid=found.txid)
+
+    async def select(self, query: Query) -> Selected:
+        """All that match. Raises `Unprocessable` when they are too many, `SearchTooSlow`."""
+        return (await self.see(lambda connection: select(connection, query))).value
 
     async def job(self, job: int) -> JobView | None:
         """With all its attempts."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fa.node.api.auth import Doorkeeper
     from fa.node.api.forward import Forwarder
     from fa.node.api.metrics import Metrics
+    from fa.node.api.selections import Selections
 
 _RANK = {Role.VIEWER: 1, Role.OPERATOR: 2, Role.ADMIN: 3}
 
@@ -65,6 +66,7 @@ class Services:
     forwarder: Forwarder
     doorkeeper: Doorkeeper
     metrics: Metrics
+    selections: Selections
 
 
 @dataclass(slots=True)

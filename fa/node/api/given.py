@@ -108,8 +108,26 @@ class PatchJob(Given, frozen=True):
     priority: Priority
 
 
-class Ids(Given, frozen=True):
-    ids: Annotated[list[JobId], Meta(min_length=1, max_length=1000)]
+class Select(Given, frozen=True):
+    """`q` as for the list of jobs; all of them without."""
+
+    q: str = ""
+
+
+class Chosen(Given, frozen=True, kw_only=True):
+    """Either `ids` (1,000 at most) or a `selection`: then `without` these, from place `after` on (the `next` of the
+    answer before)."""
+
+    ids: Annotated[list[JobId], Meta(min_length=1, max_length=1000)] | None = None
+    selection: Annotated[str, Meta(max_length=64)] = ""
+    after: Annotated[int, Meta(ge=0)] = 0
+    without: Annotated[list[JobId], Meta(max_length=1000)] = []
+
+
+class ChosenPriority(Chosen, frozen=True, kw_only=True):
+    """As for the other actions on several jobs, and the `priority` that they shall have."""
+
+    priority: Priority
 
 
 class SwitchTo(Given, frozen=True):

@@ -146,36 +146,21 @@ async def _after(call: Call, number: int, result: Job | FaError) -> Answer:
     return Answer(job_shape(rows[0].job, rows[0].tasks, call.gateway.progress()))
 
 
-async def act_on_many(call: Call, action: JobAction) -> Answer:
-    wanted = tuple(dict.fromkeys(call.body.ids))
-    done = await call.ask(ActOnJobs(action, wanted, call.at, call.who.name))
-    return Answer(s.Results(action, [_result(number, done.value[number]) for number in wanted]))
-
-
-def _result(number: int, result: Job | FaError) -> s.Result:
-    if isinstance(result, FaError):
-        return s.Result(number, False, code=result.code, detail=str(result))
-    return s.Result(number, True, state=result.state.value)
-
-
 _SUMMARIES = {
-    JobAction.CANCEL: ("Cancel a job; running encodes are killed", "Cancel up to 1,000 jobs, each for itself"),
-    JobAction.RETRY: ("Run what failed or was cancelled again", "Retry up to 1,000 jobs, each for itself"),
-    JobAction.HOLD: ("Keep a job in the queue from starting", "Hold up to 1,000 jobs, each for itself"),
-    JobAction.RELEASE: ("Let a held job start", "Release up to 1,000 jobs, each for itself"),
+    JobAction.CANCEL: "Cancel a job; running encodes are killed",
+    JobAction.RETRY: "Run what failed or was cancelled again",
+    JobAction.HOLD: "Keep a job in the queue from starting",
+    JobAction.RELEASE: "Let a held job start",
 }
 
 
 def _actions() -> list[Route]:
     routes = []
-    for action, (one, many) in _SUMMARIES.items():
+    for action, summary in _SUMMARIES.items():
         # Retrying twice is not the same as once: in between it may have failed again.
         repeatable = action is not JobAction.RETRY
-        single, bulk = functools.partial(act, action=action), functools.partial(act_on_many, action=action)
-        path = f"/v1/jobs/{{id}}/{action}"
-        routes.append(Route("POST", path, Role.OPERATOR, one, single, s.JobShape, repeatable=repeatable))
-        path = f"/v1/jobs:{action}"
-        routes.append(Route("POST", path, Role.OPERATOR, many, bulk, s.Results, body=g.Ids, repeatable=repeatable))
+        handler, path = functools.partial(act, action=action), f"/v1/jobs/{{id}}/{action}"
+        routes.append(Route("POST", path, Role.OPERATOR, summary, handler, s.JobShape, repeatable=repeatable))
     return routes
 
 

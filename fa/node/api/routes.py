@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fa.node.api import (
+    bulk,
     events,
     factories,
     files,
@@ -24,6 +25,7 @@ from fa.node.api.route import Route
 ROUTES: tuple[Route, ...] = (
     *status.ROUTES,
     *jobs.ROUTES,
+    *bulk.ROUTES,
     *why.ROUTES,
     *logs.ROUTES,
     *nodes.ROUTES,

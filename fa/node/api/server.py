@@ -32,6 +32,7 @@ from fa.node.api.problems import MethodNotAllowed, NotCoordinator, TooMany, clea
 from fa.node.api.reply import encode, finish
 from fa.node.api.route import JSON, Route, Router
 from fa.node.api.routes import ROUTES
+from fa.node.api.selections import Selections
 from fa.node.authority import Authority, TlsFiles, peer_context, server_context
 from fa.node.clock import monotonic, wall_ms
 from fa.node.gateway import Gateway
@@ -220,7 +221,10 @@ class Server:
         self._forwarder = Forwarder(forwarding, array_id, node)
         doorkeeper = Doorkeeper(self._gateway, array_id, wall_ms=wall_ms, now=monotonic)
         metrics = Metrics(self._gateway)
-        services = Services(self._gateway, self._settings, self._authority, self._forwarder, doorkeeper, metrics)
+        chosen = Selections(monotonic)
+        services = Services(
+            self._gateway, self._settings, self._authority, self._forwarder, doorkeeper, metrics, chosen
+        )
         self._face = Face(services)
         self._listeners = Listeners(self._face.handle, self._settings.limits)
         await self._listeners.open_socket(self._place.socket)

@@ -10,10 +10,9 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from fa.core.commands import JobAction
-
 Item = TypeVar("Item")
 
+BulkAction = Literal["cancel", "retry", "hold", "release", "priority"]
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 
@@ -112,8 +111,23 @@ class Result(Shown, frozen=True):
 
 
 class Results(Shown, frozen=True):
-    action: JobAction
+    """`next` is not null when a selection goes on: ask again with it as `after`."""
+
+    action: BulkAction
     items: list[Result]
+    next: int | None = None
+
+
+class SelectionShape(Shown, frozen=True):
+    """A fixed set of jobs, kept for ten minutes after it was last used: `selection` is its name in the actions on
+    several jobs. `states` says how many of the `count` are in which; `sample` are the first, the newest first."""
+
+    selection: str
+    count: int
+    states: Counts
+    sample: list[JobShape]
+    seq: str
+    expires_at: Time
 
 
 class WhyNode(Shown, frozen=True):
