@@ -30,8 +30,18 @@ def cpu_of(process: int) -> float:
     return sum(map(int, fields[11:15])) / TICKS
 
 
+def cpu_of_tree(process: int) -> float:
+    """The same, with its children that live, such as the launcher of a node, which has the encodes as its children."""
+    try:
+        tasks = Path(f"/proc/{process}/task").iterdir()
+        children = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+        return cpu_of(process) + sum(map(cpu_of_tree, children))
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0  # it ended meanwhile
+
+
 def measured(work: Callable[[], object], processes: Sequence[int] = ()) -> Cost:
-    """What it takes here, in children that end meanwhile, and in these processes."""
+    """What it takes here, in children that end meanwhile, and in these processes with their children."""
     cpu, wall = _cpu(processes), time.monotonic()
     work()
     return Cost(_cpu(processes) - cpu, time.monotonic() - wall)
@@ -39,7 +49,7 @@ def measured(work: Callable[[], object], processes: Sequence[int] = ()) -> Cost:
 
 def _cpu(processes: Iterable[int]) -> float:
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return ended.ru_utime + ended.ru_stime + sum(map(cpu_of, processes))
+    return ended.ru_utime + ended.ru_stime + sum(map(cpu_of_tree, processes))
 
 
 def xargs(script: str, words: Sequence[str], slots: int) -> None:

@@ -8,6 +8,10 @@ from multiprocessing import freeze_support
 def main() -> int:
     freeze_support()
     _give_children_their_own_libraries()
+    if sys.argv[1:2] == ["_launcher"]:  # see fa/transcode/launching.py; it is to be small
+        from fa.transcode.launcher import main as launcher
+
+        return launcher(int(sys.argv[2]))
     if sys.argv[1:] and sys.argv[1].startswith("_"):  # a helper process of a node, see fa/node/helper.py
         from fa.node.helper import main as helper
 

@@ -176,6 +176,7 @@ class Node:
         await self.voters.close()
         await self.attempts.close()
         await self.monitors.close()
+        self._shop.sandbox.close()
         await self._shop.volumes.stop()
         await self.keeper.close()
         self.disk.close()

@@ -48,9 +48,7 @@ async def capture(
         _keep(log, data)
         lines.feed(data)
 
-    child = Child(
-        sandbox.wrap(argv, LIMITS), on_output=lambda data: _keep(output, data), on_log=on_log, pass_fds=pass_fds
-    )
+    child = Child(argv, sandbox, LIMITS, on_output=lambda data: _keep(output, data), on_log=on_log, pass_fds=pass_fds)
     if await child.finish_within(seconds):
         raise TookTooLong(f"It took longer than {seconds:g} s to look into the file.", hint="Look at its volume.")
     lines.close()

@@ -1,7 +1,7 @@
 """A child process on the event loop: started in its own session, read, watched, ended, reaped.
 
-Everything is woken by descriptors: the two pipes, and a pidfd that becomes readable when the child ends. There is no
-thread and no timer per child but the one of the stall watch.
+Everything is woken by descriptors: the two pipes, and what tells of its end. There is no thread and no timer per child
+but the one of the stall watch.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from fa.transcode.errors import Transient
+from fa.transcode.launching import Start
 from fa.transcode.progress import Progress
-from fa.transcode.sandbox import child_environment
-from fa.transcode.session import group_is_empty, kill_session, session_members
+from fa.transcode.sandbox import Limits, Sandbox, child_environment
+from fa.transcode.session import Member, group_is_empty, kill_session, session_members
 from fa.transcode.stall import StallWatch
 
 TERM_GRACE = 2.0
@@ -40,38 +40,48 @@ class Child:
     def __init__(
         self,
         argv: Sequence[str],
+        sandbox: Sandbox,
+        limits: Limits,
         *,
         on_output: Callable[[bytes], None],
         on_log: Callable[[bytes], None],
-        cwd: str | None = None,
+        contain: bool = False,
+        cwd: str = "",
         pass_fds: tuple[int, ...] = (),
     ) -> None:
         self._loop = asyncio.get_running_loop()
+        self.pid = 0
         self.returncode = 0
         self.cpu = 0.0
+        self._begun = asyncio.Event()
         self._ended = asyncio.Event()
-        self._process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=cwd,
-            env=child_environment(),
-            start_new_session=True,
-            pass_fds=pass_fds,
-        )
-        assert self._process.stdout is not None and self._process.stderr is not None, "both pipes were asked for"
-        self._pipes = {self._process.stdout.fileno(): on_output, self._process.stderr.fileno(): on_log}
+        output, log = os.pipe(), os.pipe()
+        self._pipes, self._on_log = {output[0]: on_output, log[0]: on_log}, on_log
+        try:
+            start = Start(argv, child_environment(), output[1], log[1], cwd, pass_fds)
+            sandbox.start(start, limits, self, contain=contain)
+        except BaseException:
+            self._close_pipes()
+            raise
+        finally:
+            os.close(output[1])
+            os.close(log[1])
         for descriptor in self._pipes:
             os.set_blocking(descriptor, False)
             self._loop.add_reader(descriptor, self._read, descriptor)
-        self._pid_fd = os.pidfd_open(self._process.pid)
-        self._loop.add_reader(self._pid_fd, self._reap)
 
-    @property
-    def pid(self) -> int:
-        """The id of the process, of its group, and of its session."""
-        return self._process.pid
+    def began(self, pid: int) -> None:
+        """``pid``: the id of the process, of its group, and of its session."""
+        self.pid = pid
+        self._begun.set()
+
+    def ended(self, returncode: int, cpu: float, why: str = "") -> None:
+        """It was waited for. ``why``: it could not begin."""
+        self.returncode, self.cpu = returncode, cpu
+        if why:
+            self._on_log(f"{why}\n".encode())
+        self._begun.set()
+        self._ended.set()
 
     async def finish(self, progress: Callable[[], Progress], stall_after: float, *, thorough: bool) -> bool:
         """Wait until the child and its whole session are gone; True when it stalled and was ended.
@@ -80,7 +90,7 @@ class Child:
         """
         try:
             stalled = await self._watch(progress, stall_after)
-            if stalled or thorough or not group_is_empty(self.pid):
+            if stalled or thorough or not self._alone():
                 await self._clear(gentle=stalled)
         except asyncio.CancelledError:
             await _to_the_end(self._clear(gentle=True))
@@ -108,13 +118,26 @@ class Child:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), watch.period)
                 return False
-            cpu = 0.0 if watch.moved(progress()) else sum(member.cpu for member in session_members(self.pid))
+            cpu = 0.0 if watch.moved(progress()) else sum(member.cpu for member in self._members())
             if not self._ended.is_set() and watch.stuck(progress(), cpu, self._loop.time()):
                 return True
         return False
 
+    def _alone(self) -> bool:
+        return self.pid == 0 or group_is_empty(self.pid)
+
+    def _members(self) -> list[Member]:
+        """Of its session; session 0 is that of everybody whom no other one holds."""
+        return session_members(self.pid) if self.pid else []
+
     async def _clear(self, *, gentle: bool) -> None:
         """End what is left of the session: SIGTERM and a grace when ``gentle``, then SIGKILL, until all is gone."""
+        try:
+            await asyncio.wait_for(self._begun.wait(), KILL_PATIENCE)
+        except TimeoutError:
+            raise StuckChild("A child was asked for and neither began nor failed.", hint="Look at the node.") from None
+        if self.pid == 0:
+            return  # it could not begin
         if gentle and await self._gone_after(signal.SIGTERM, TERM_GRACE):
             return
         if not await self._gone_after(signal.SIGKILL, KILL_PATIENCE):
@@ -123,22 +146,13 @@ class Child:
     async def _gone_after(self, number: signal.Signals, seconds: float) -> bool:
         deadline = self._loop.time() + seconds
         kill_session(self.pid, number)
-        while session_members(self.pid) or not self._ended.is_set():
+        while self._members() or not self._ended.is_set():
             if self._loop.time() >= deadline:
                 return False
             await asyncio.sleep(0.02)
             if number == signal.SIGKILL:
                 kill_session(self.pid, number)  # whoever was born in between
         return True
-
-    def _reap(self) -> None:
-        """The pidfd is readable: the child has ended, waiting for it does not block."""
-        self._loop.remove_reader(self._pid_fd)
-        os.close(self._pid_fd)
-        _, status, usage = os.wait4(self.pid, 0)
-        self.returncode = self._process.returncode = os.waitstatus_to_exitcode(status)
-        self.cpu = usage.ru_utime + usage.ru_stime
-        self._ended.set()
 
     def _read(self, descriptor: int) -> bool:
         """Read once; False when there is nothing now, or ever again."""
@@ -156,9 +170,11 @@ class Child:
             while self._read(descriptor):
                 continue
             self._loop.remove_reader(descriptor)
-        for pipe in (self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
+        self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        for descriptor in self._pipes:
+            os.close(descriptor)
 
 
 async def _to_the_end(work: object) -> None:

@@ -50,7 +50,6 @@ async def run(
     let go of it. A cancellation is let through once the whole session is gone.
     """
     contain = step.what == "exec"
-    argv = sandbox.wrap(step.argv, limits, contain=contain)
     thorough = contain and not sandbox.contain  # a process namespace takes with it whoever detached itself
     with log_path.open("ab", buffering=0) as file:
         log, lines, reader = LogFile(file), LogReader(), _Follower(on_progress)
@@ -59,7 +58,10 @@ async def run(
             log.write(data)
             lines.feed(data)
 
-        child = Child(argv, cwd=step.cwd or None, pass_fds=pass_fds, on_output=reader.feed, on_log=on_log)
+        child = Child(
+            step.argv, sandbox, limits, contain=contain, cwd=step.cwd, pass_fds=pass_fds, on_output=reader.feed,
+            on_log=on_log,
+        )  # fmt: skip
         try:
             stalled = await child.finish(lambda: reader.progress, stall_after, thorough=thorough)
         finally:

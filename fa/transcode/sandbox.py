@@ -1,8 +1,9 @@
 """How a child is fenced in: its own network namespace (an empty one), limits, low priority, no new privileges, and
 death together with its node.
 
-It is done with the small programs of util-linux, one after the other in front of the command: together they cost some
-milliseconds, a Python child would cost fifty, and code between fork and exec is not safe in a process with threads.
+It is done by the launcher (see `launcher`), for a millisecond of CPU. Where that does not work it is done with the
+small programs of util-linux, one after the other in front of the command: together they cost some milliseconds, and
+code between fork and exec is not safe in a process with threads.
 
 The order matters. Entering a user namespace changes credentials, and that clears the parent-death signal: so
 ``setpriv --pdeathsig`` comes after ``unshare``. A parent may die before the signal is set: so a last look at the
@@ -17,7 +18,9 @@ import resource
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from fa.transcode.launching import Fences, Launcher, Listener, Start, launcher_command, launcher_works, start_directly
 
 NICENESS = 10
 GIB = 1 << 30
@@ -49,7 +52,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """The fences that this machine has. ``notes`` says in a sentence each which are missing, and why."""
+    """The fences that this machine has. ``notes`` says in a sentence each which are missing, and why. With a
+    ``launcher`` the programs are not used."""
 
     no_network: tuple[str, ...] = ()
     contain: tuple[str, ...] = ()
@@ -58,6 +62,24 @@ class Sandbox:
     nice: str = ""
     shell: str = ""
     notes: tuple[str, ...] = ()
+    launcher: Launcher | None = None
+
+    def start(self, start: Start, limits: Limits, listener: Listener, *, contain: bool = False) -> None:
+        """Begin a child behind the fences, in a session of its own. Raises OSError. ``contain``: see `wrap`."""
+        if self.launcher is None:
+            start_directly(replace(start, argv=self.wrap(start.argv, limits, contain=contain)), listener)
+        else:
+            self.launcher.start(start, self._fences(limits, contain), listener)
+
+    def close(self) -> None:
+        """Start nothing more; what runs ends."""
+        if self.launcher is not None:
+            self.launcher.close()
+
+    def _fences(self, limits: Limits, contain: bool) -> Fences:
+        words = {"CORE": 0, "AS": limits.memory, "FSIZE": limits.file_size, "NOFILE": limits.open_files}
+        user, network = "-rn" in self.no_network, bool(self.no_network)
+        return Fences(words, NICENESS, user, network, contain and bool(self.contain))
 
     def wrap(self, argv: Sequence[str], limits: Limits, *, contain: bool = False) -> list[str]:
         """``argv`` behind the fences. ``contain``: in a process namespace of its own, which ends with its first
@@ -86,7 +108,7 @@ def find_sandbox() -> Sandbox:
     contain = _first_that_works([(unshare, *_CONTAIN)], behind=no_network) if unshare else ()
     if unshare and not contain:
         notes.append("Detached children of exec products may survive: unshare --pid failed.")
-    return Sandbox(
+    found = Sandbox(
         no_network=no_network,
         contain=contain,
         setpriv=_program("setpriv", notes, "a killed node may leave encodes behind"),
@@ -95,6 +117,8 @@ def find_sandbox() -> Sandbox:
         shell=_program("sh", notes, "an encode that starts while its node is killed may stay behind"),
         notes=tuple(notes),
     )
+    works = launcher_works(found._fences(Limits(), contain=True)) and launcher_works(found._fences(Limits(), False))
+    return replace(found, launcher=Launcher(launcher_command())) if works else found
 
 
 def child_environment() -> dict[str, str]:

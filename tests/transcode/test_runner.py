@@ -52,6 +52,16 @@ async def until(condition: Callable[[], bool], what: str) -> None:
         await asyncio.sleep(0.02)
 
 
+@pytest.fixture(params=["by the launcher", "by programs"])
+def either(request: pytest.FixtureRequest, sandbox: Sandbox) -> Sandbox:
+    """The two ways to put up the same fences."""
+    if request.param == "by programs":
+        return replace(sandbox, launcher=None)
+    if sandbox.launcher is None:
+        pytest.skip("the launcher does not work on this machine")
+    return sandbox
+
+
 @pytest.fixture
 def start(sandbox: Sandbox, tmp_path: Path) -> Callable[..., asyncio.Task[Outcome]]:
     """Start a step; answers the task."""
@@ -98,7 +108,7 @@ async def test_progress_is_followed(sandbox: Sandbox, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["encode", "exec"])
 async def test_a_cancelled_child_takes_its_whole_session_along(
-    what: str, start: Callable[..., asyncio.Task[Outcome]], tmp_path: Path
+    what: str, start: Callable[..., asyncio.Task[Outcome]], tmp_path: Path, either: Sandbox
 ) -> None:
     """One descendant ignores SIGTERM; one has left the process group (of a tool: even the session)."""
     leave = "setsid" if what == "exec" else "setpgrp"
@@ -110,7 +120,7 @@ async def test_a_cancelled_child_takes_its_whole_session_along(
         {sys.executable} {tmp_path}/leave.py &
         wait
     """
-    task = start(shell(script, what))
+    task = start(shell(script, what), fences=either)
     await until(lambda: (tmp_path / "stubborn").exists() and (tmp_path / "left").exists(), "the children started")
     session = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _started_by_us(pid, tmp_path)]
     assert session
@@ -129,10 +139,10 @@ def _started_by_us(pid: int, tmp_path: Path) -> bool:
 
 @pytest.mark.parametrize(("contained", "leave"), [(True, "setsid"), (False, "setpgrp")])
 async def test_what_a_tool_leaves_behind_ends_with_it(
-    contained: bool, leave: str, start: Callable[..., asyncio.Task[Outcome]], sandbox: Sandbox, tmp_path: Path
+    contained: bool, leave: str, start: Callable[..., asyncio.Task[Outcome]], either: Sandbox, tmp_path: Path
 ) -> None:
     """With a process namespace nothing gets away; without one, nothing that stays in the session."""
-    if contained and not sandbox.contain:
+    if contained and not either.contain:
         pytest.skip("needs a process namespace (unshare --pid)")
     (tmp_path / "leave.py").write_text(
         f"import os, time; os.{leave}(); open({str(tmp_path / 'left')!r}, 'x'); time.sleep(1000)"
@@ -141,7 +151,7 @@ async def test_what_a_tool_leaves_behind_ends_with_it(
         {sys.executable} {tmp_path}/leave.py &
         while [ ! -e {tmp_path}/left ]; do sleep 0.05; done
     """
-    fences = sandbox if contained else replace(sandbox, contain=())
+    fences = either if contained else replace(either, contain=())
     outcome = await start(shell(script, "exec"), fences=fences)
     assert outcome.returncode == 0
     assert not [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _started_by_us(pid, tmp_path)]
@@ -213,22 +223,25 @@ async def test_a_killed_encode_is_worth_another_try(clips: Path, encode: Encode,
 
 NODE = """
 import asyncio, sys
+from dataclasses import replace
 from pathlib import Path
 from fa.transcode.plan import Step
 from fa.transcode.runner import run
 from fa.transcode.sandbox import Limits, find_sandbox
 folder, what = Path(sys.argv[1]), sys.argv[2]
 step = Step(what, ("/bin/sh", "-c", f"echo started > {folder}/started; exec sleep 1000 # {folder}"), None)
-more = {"sandbox": find_sandbox(), "limits": Limits(), "stall_after": 1e6, "on_progress": print}
+sandbox = find_sandbox() if sys.argv[3] == "launcher" else replace(find_sandbox(), launcher=None)
+more = {"sandbox": sandbox, "limits": Limits(), "stall_after": 1e6, "on_progress": print}
 asyncio.run(run(step, log_path=folder / "log", **more))
 """
 
 
 @pytest.mark.parametrize("what", ["encode", "exec"])
-def test_encodes_die_with_their_node(what: str, tmp_path: Path, sandbox: Sandbox) -> None:
-    if not sandbox.setpriv:
+def test_encodes_die_with_their_node(what: str, tmp_path: Path, either: Sandbox) -> None:
+    if not either.setpriv:
         pytest.skip("setpriv of util-linux is missing")
-    node = subprocess.Popen([sys.executable, "-c", NODE, str(tmp_path), what], cwd=Path(__file__).parents[2])
+    how = "launcher" if either.launcher else "programs"
+    node = subprocess.Popen([sys.executable, "-c", NODE, str(tmp_path), what, how], cwd=Path(__file__).parents[2])
     try:
         wait_for(lambda: (tmp_path / "started").exists(), "the child started")
         children = _descendants(node.pid)
@@ -254,17 +267,21 @@ def test_a_child_whose_node_died_first_never_starts(sandbox: Sandbox) -> None:
     assert (tried.returncode, tried.stdout) == (125, b"")
 
 
-async def test_the_fences_stand(start: Callable[..., asyncio.Task[Outcome]], sandbox: Sandbox, tmp_path: Path) -> None:
-    if not (sandbox.setpriv and sandbox.prlimit and sandbox.nice):
+@pytest.mark.parametrize("what", ["encode", "exec"])
+async def test_the_fences_stand(
+    what: str, start: Callable[..., asyncio.Task[Outcome]], either: Sandbox, tmp_path: Path
+) -> None:
+    if not (either.setpriv and either.prlimit and either.nice):
         pytest.skip("setpriv, prlimit or nice is missing")
     script = f"""
-        nice > {tmp_path}/nice; ulimit -n > {tmp_path}/files; ulimit -v > {tmp_path}/memory
+        nice > {tmp_path}/nice; ulimit -n > {tmp_path}/files; ulimit -v > {tmp_path}/memory; ulimit -c > {tmp_path}/core
         grep NoNewPrivs /proc/self/status > {tmp_path}/privileges; cat /proc/self/net/dev > {tmp_path}/network
         ps -o sid= -p $$ > {tmp_path}/session; echo $$ >> {tmp_path}/session; env > {tmp_path}/env
+        ls /proc | grep -c '^[0-9]' > {tmp_path}/processes
     """
     os.environ["FA_TOKEN_FILE"] = "/secret"
     try:
-        outcome = await start(shell(script), limits=Limits(memory=1 << 30, open_files=99))
+        outcome = await start(shell(script, what), limits=Limits(memory=1 << 30, open_files=99), fences=either)
     finally:
         del os.environ["FA_TOKEN_FILE"]
     assert outcome.returncode == 0, outcome.lines
@@ -272,10 +289,14 @@ async def test_the_fences_stand(start: Callable[..., asyncio.Task[Outcome]], san
     assert int(told["nice"][0]) >= 10
     assert (told["files"], told["memory"]) == (["99"], [str(1 << 20)])
     assert told["privileges"] == ["NoNewPrivs:", "1"]
-    if sandbox.no_network:
+    assert told["core"] == ["0"]
+    if either.no_network:
         assert [word for word in told["network"] if word.endswith(":")] == ["lo:"]
-    assert told["session"][0] == told["session"][1]
+    outside = "0" if what == "exec" and not either.launcher else ""  # its leader stays outside of the namespace
+    assert told["session"][0] in (told["session"][1], outside)
     assert "FA_TOKEN_FILE=/secret" not in told["env"]
+    if what == "exec" and either.contain:
+        assert int(told["processes"][0]) <= 4, "it sees nobody but itself, and what it started"
 
 
 async def test_an_endless_output_is_cut_off(start: Callable[..., asyncio.Task[Outcome]], tmp_path: Path) -> None:
