@@ -92,7 +92,7 @@ class Changes:
             return Wish((), add)
         if state.role is not Role.SERVING or self.pause:
             return None
-        if view.voters != view.prev:
+        if not view.is_closed:
             return Wish()
         voters = self.roster.voters(state, view, copies, leader.heard)
         return Wish((), (), voters) if voters else None

@@ -58,6 +58,7 @@ class Letters:
             return
         self._confirmed.add(Member(sender, message.by))
         state.told = view = newest((state.view, state.told, message.view))
+        state.note((message.view,))
         if not state.trusted and view is not None and has_quorum(view.quorums(), self._unopposed(view)):
             state.believe()
             if state.role is Role.WAITING:

@@ -1,9 +1,9 @@
 """The only way to lead, to drop or add a copy, to lead again after a restart, or to change a voter (R2, R3, R6, R12).
 
-A proposal takes an epoch of its own, gets promises from a majority of *each* set of voters that it knows of, derives
-the next view from the newest view that was accepted by any of them, and asks the same voters (and new ones) to accept
-it. From its first message until it is chosen nothing is acknowledged, and there is no way back to the old epoch: a
-half-accepted proposal can be resurrected by the next proposer at any time.
+A proposal takes an epoch of its own, gets promises from a majority of *each* set of voters of the newest view that it
+knows of, derives the next view from the newest view that was accepted by any of them, and asks the same voters (and new
+ones) to accept it. From its first message until it is chosen nothing is acknowledged, and there is no way back to the
+old epoch: a half-accepted proposal can be resurrected by the next proposer at any time.
 
 What the derived view may be:
 
@@ -24,7 +24,7 @@ from enum import Enum, auto
 from fa.core.array_messages import Accept, Accepted, Prepare, Promise
 from fa.core.array_state import State
 from fa.core.election import answer_timeout, names
-from fa.core.view import Member, View, Voters, counted, everyone, has_quorum, merged, newest, next_epoch
+from fa.core.view import Member, View, Voters, counted, everyone, has_quorum, merged, next_epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,13 @@ class Outcome(Enum):
 class Proposal:
     """One attempt. ``was``: the view that this node leads while it proposes, None for a take-over or a restart."""
 
-    __slots__ = ("_accepted", "_epoch", "_promises", "_proven", "_sets", "until", "value", "was", "wish")
+    __slots__ = ("_accepted", "_epoch", "_found", "_promises", "_proven", "_sets", "until", "value", "was", "wish")
 
     def __init__(self, state: State, was: View | None, wish: Wish, proven: Callable[[Member], bool]) -> None:
         self.was = was
         self.wish = wish
         self._proven = proven
+        self._found: View | None = None
         self._sets: tuple[Voters, ...] = ()
         self._epoch = 0
         self.until = 0.0
@@ -65,8 +66,8 @@ class Proposal:
 
     def begin(self, state: State) -> Outcome:
         """Take a new epoch and ask for promises."""
-        assert state.view is not None, "a node without a view has nobody to ask"
-        self._sets = merged(self._sets, state.view.quorums())
+        self._found = state.learn((self._found,))
+        self._sets = state.deciding(self._found)
         self._epoch = next_epoch(max(state.seen, state.ballot.epoch), state.config.index)
         self.until = state.now + answer_timeout(state, self._sets)
         self._promises, self._accepted, self.value = {}, set(), None
@@ -93,13 +94,11 @@ class Proposal:
         return self._count()
 
     def _derive(self, state: State) -> Outcome:
+        current = self._current(state)
+        if state.deciding(current) != self._sets:  # other voters turned up: their majority may know a newer view (R12)
+            return self.begin(state)
         if not has_quorum(self._sets, self._promises):
             return Outcome.OPEN
-        current = self._current(state)
-        sets = merged(self._sets, current.quorums())
-        if self._must_restart(sets):
-            self._sets = sets
-            return self.begin(state)
         if not self._entitled(state, current):
             state.why = f"only {names(current.in_sync)} may lead: this copy is not in the in-sync set"
             return Outcome.EXCLUDED
@@ -110,14 +109,9 @@ class Proposal:
         return self._ask_to_accept(state, current, in_sync)
 
     def _current(self, state: State) -> View:
-        """The newest view accepted by any voter of the majority: it may have been chosen, so it binds (R2)."""
-        view = newest([state.view, *self._promises.values()])
-        assert view is not None, "the proposer itself has a view"
+        """The newest view accepted by any voter that was heard: it may have been chosen, so it binds (R2)."""
+        self._found = view = state.learn((self._found, *self._promises.values()))
         return view
-
-    def _must_restart(self, sets: tuple[Voters, ...]) -> bool:
-        """A set of voters turned up that was not asked: its majority may know a newer view (R12)."""
-        return sets != self._sets
 
     def _entitled(self, state: State, current: View) -> bool:
         return current.holds(state.me)
@@ -144,7 +138,7 @@ class Proposal:
         """
         if not self._is_mine(current):
             return current.voters, current.prev
-        if self.wish.voters is None or current.voters != current.prev:
+        if self.wish.voters is None or not current.is_closed:
             return current.voters, current.voters
         return self.wish.voters, current.voters
 

@@ -80,7 +80,7 @@ class Roster:
 
     def is_settled(self, view: View) -> bool:
         """Do those vote who should? Which incarnation of a node votes is not wished for; it follows from its disk."""
-        return view.voters == view.prev and _names(view.voters) == _names(self.wished(view))
+        return view.is_closed and _names(view.voters) == _names(self.wished(view))
 
     def voters(self, state: State, view: View, copies: dict[str, Copy], heard: dict[Member, float]) -> Voters | None:
         """The voters to propose now: wishes, wiped voters that came back, and our own vote before a silent one. None:

@@ -5,6 +5,7 @@ Everything durable goes through here, so that the order *save, then say* is kept
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 
@@ -14,7 +15,7 @@ from fa.core.array_messages import Append, Greet, Hello, Message, Unproven
 from fa.core.array_roles import Role, Step, after
 from fa.core.position import EMPTY
 from fa.core.trust import Mark, Memory
-from fa.core.view import Ballot, Member, View, Voters, everyone, has_quorum, on_volume
+from fa.core.view import Ballot, Member, View, Voters, everyone, has_quorum, newest, on_volume
 
 PROTOCOL = 1
 
@@ -63,9 +64,34 @@ class State:
     """The facts. ``ballot`` is what is durable; assign it only through ``save``."""
 
     __slots__ = (
-        "acked", "alone_at", "ballot", "boots", "busy", "call", "calls", "chain",
-        "config", "copy", "effects", "full", "mark", "me", "memory", "now", "peers",
-        "pending", "replaced", "rng", "role", "seen", "stalled", "told", "trusted", "unproven", "why",
+        "acked",
+        "alone_at",
+        "ballot",
+        "boots",
+        "busy",
+        "call",
+        "calls",
+        "chain",
+        "closed",
+        "config",
+        "copy",
+        "effects",
+        "full",
+        "mark",
+        "me",
+        "memory",
+        "now",
+        "peers",
+        "pending",
+        "replaced",
+        "rng",
+        "role",
+        "seen",
+        "stalled",
+        "told",
+        "trusted",
+        "unproven",
+        "why",
     )  # fmt: skip
 
     def __init__(self, config: Config, rng: Random) -> None:
@@ -98,6 +124,8 @@ class State:
         self.told: View | None = None
         """The newest view that a peer told while this disk was not believed: those who voted in an older one may be
         gone for ever."""
+        self.closed: View | None = None
+        """The newest view that was heard of in which no change of voters is open."""
         self.alone_at = 0.0
         """When this disk may be believed without anybody's word; see ``believe_alone``."""
         self.why = "this node has just started"
@@ -106,8 +134,25 @@ class State:
 
     @property
     def view(self) -> View | None:
-        """The newest view this node accepted or was told."""
+        """The newest view this node accepted."""
         return self.ballot.accepted
+
+    def note(self, views: Iterable[View | None]) -> None:
+        """Keep the newest of them that is closed: that it was ever proposed shows that the change before it was chosen.
+        An open one binds only whoever asks for votes just now; perhaps nobody accepted it but he who told of it."""
+        self.closed = newest((self.closed, *(view for view in views if view and view.is_closed)))
+
+    def learn(self, views: Iterable[View | None]) -> View:
+        """The newest of these views, which others accepted, and of what this node knows."""
+        found = tuple(views)
+        self.note(found)
+        view = newest((self.view, self.closed, *found))
+        assert view is not None, "a node that asks or proposes has a view"
+        return view
+
+    def deciding(self, known: View) -> tuple[Voters, ...]:
+        """The sets of voters of which a majority each must agree before there is another view (R12)."""
+        return known.quorums()
 
     @property
     def usable(self) -> bool:

@@ -15,7 +15,8 @@ from fa.core.array_messages import Election as ElectionMessage
 from fa.core.array_messages import Ok, Query, Stat
 from fa.core.array_roles import Role, Step
 from fa.core.array_state import State
-from fa.core.view import Member, View, Voters, everyone, has_quorum, merged, newest, on_volume
+from fa.core.trust import Mark
+from fa.core.view import Member, View, Voters, everyone, has_quorum, on_volume
 
 NEVER = float("-inf")
 FOREVER = float("inf")
@@ -24,12 +25,13 @@ FOREVER = float("inf")
 class Election:
     """Suspicion and bully order of one node. Methods that return a bool say: stand now."""
 
-    __slots__ = ("_heard_at", "_missed", "_round", "_sets", "_stats", "_until", "_waits_for_ok", "suspect_at")
+    __slots__ = ("_found", "_heard_at", "_missed", "_round", "_sets", "_stats", "_until", "_waits_for_ok", "suspect_at")
 
     def __init__(self) -> None:
         self._heard_at = NEVER
         self.suspect_at = FOREVER
         self._round = 0
+        self._found: View | None = None
         self._sets: tuple[Voters, ...] = ()
         self._stats: dict[Member, Stat] = {}
         self._until = FOREVER
@@ -94,7 +96,8 @@ class Election:
             return False
         state.take(Step.SUSPECT)
         self._missed = False
-        self._sets = state.view.quorums()
+        self._found = state.learn(())
+        self._sets = state.deciding(self._found)
         return self._query(state)
 
     def answered(self, state: State, voter: Member, stat: Stat) -> bool:
@@ -144,23 +147,18 @@ class Election:
         return self._judge(state)
 
     def _judge(self, state: State) -> bool:
-        if not has_quorum(self._sets, self._stats):
-            return False
-        view = newest([state.view, *(stat.accepted for stat in self._stats.values())])
-        assert view is not None, "a node that asks has a view"
-        sets = self._known_sets(view)
+        self._found = view = state.learn((self._found, *(stat.accepted for stat in self._stats.values())))
+        sets = state.deciding(view)
         if sets != self._sets:
             self._sets = sets
             return self._query(state)
+        if not has_quorum(self._sets, self._stats):
+            return False
         objection, pause = self._objection(state, view)
         if objection:
             self._stand_by(state, objection, pause)
             return False
         return self._challenge(state, view)
-
-    def _known_sets(self, view: View) -> tuple[Voters, ...]:
-        """Another set of voters that turned up has to be asked as well: its majority may know a newer view (R12)."""
-        return merged(self._sets, view.quorums())
 
     def _objection(self, state: State, view: View) -> tuple[str, float]:
         """Why this node should not stand, and after how many seconds to look again."""
@@ -190,10 +188,11 @@ class Election:
         return node != state.me.node and not lost and state.is_up(node) and state.outranks(node, state.me.node)
 
     def _unable(self, state: State) -> str:
+        if not state.trusted and state.mark is not Mark.SUSPECT:
+            state.greet()  # again, for an answer may be lost: a copy that is being replaced votes once it is believed
         if not state.usable:
             return f"the copy on this node is {state.mark}: it waits for a whole one"
         if not state.trusted:
-            state.greet()
             return "the peers have not confirmed yet that this disk was not set back in time"
         if state.config.kind != "data":
             return "a witness only votes"

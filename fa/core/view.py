@@ -60,6 +60,11 @@ class View:
         now, before = counted(self.voters), counted(self.prev)
         return (now,) if now == before else (now, before)
 
+    @property
+    def is_closed(self) -> bool:
+        """Is no change of voters under way?"""
+        return self.voters == self.prev
+
     def holds(self, member: Member) -> bool:
         """Is this very copy complete? Asked before anybody leads (R3)."""
         return member in self.in_sync

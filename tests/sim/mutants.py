@@ -146,8 +146,7 @@ MUTANTS = (
         "voters_norestart",
         "R12",
         (
-            (Proposal, "_must_restart", omit.never),
-            (Election, "_known_sets", omit.same_sets),
+            (State, "deciding", omit.only_ours),
             (Changes, "wish", omit.close_at_once),
         ),
         story="41_voters_restart",

@@ -297,12 +297,9 @@ def voters_unchosen(self: Proposal, current: View) -> Any:
     return self.wish.voters, current.voters
 
 
-def never(self: Proposal, sets: Any) -> bool:
-    return False
-
-
-def same_sets(self: Election, view: View) -> Any:
-    return self._sets
+def only_ours(self: State, known: View) -> Any:
+    assert self.view is not None
+    return self.view.quorums()
 
 
 _changes_wish = Changes.wish
