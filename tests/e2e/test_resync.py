@@ -32,7 +32,7 @@ def test_a_damaged_copy_is_made_equal(array: kit.Array, damage: str, how: str) -
     a.post("/v1/jobs:batch", {"jobs": [BODY] * JOBS})
     b.start()
     array.wait_mirror()
-    assert f"made equal to a {how}" in b.tail(200)
+    kit.wait_until("b says how", lambda: f"made equal to a {how}" in b.tail(200))
     a.post("/v1/mirror/switchover", {"node": "b"})
     kit.wait_until("b leads with what it was given", b.leads)
     assert len(b.jobs()) == 2 * JOBS

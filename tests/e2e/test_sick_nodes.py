@@ -34,7 +34,7 @@ def test_ffmpeg_and_the_share_of_one_node(array: kit.Array) -> None:
     ffmpeg.point(Path("/bin/false"))
     jobs = _submit(node, JOBS)
     kit.wait_until("it is quarantined", lambda: _node(node, "c")["quarantined"] == ["proxy"])
-    assert _alert(node, "quarantine.proxy", "c")
+    kit.wait_until("somebody is told", lambda: _alert(node, "quarantine.proxy", "c"))
     _all_succeed(node, jobs)
     assert "c" not in {node.job(job)["tasks"][0]["node"] for job in jobs}
 
@@ -132,7 +132,7 @@ def test_the_volume_of_one_node_hangs(hanging: tuple[kit.Array, Disk]) -> None:
     kit.wait_until("the others go on", lambda: all(node.job(at[name])["state"] == "succeeded" for name in "ab"))
     kit.wait_until("its work is elsewhere", lambda: _on(node, at["c"]) in ("a", "b"))
     _answers_promptly(array["c"], at["c"])
-    assert _alert(node, "volume.ill", "c/san")
+    kit.wait_until("somebody is told", lambda: _alert(node, "volume.ill", "c/san"))
     held.let_go(sources[at["c"]])
     _all_succeed(node, [at["c"]])
     if LONG:

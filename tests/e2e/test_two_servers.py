@@ -12,6 +12,15 @@ def mirror(node: kit.Node) -> Any:
     return node.get("/v1/mirror")
 
 
+def _forced(node: kit.Node) -> list[str]:
+    history = node.get("/v1/mirror/history")["items"]
+    return [each["coordinator"] for each in history if each["why"].startswith("forced by local:")]
+
+
+def _alerts(node: kit.Node, query: str = "") -> list[str]:
+    return [alert["kind"] for alert in node.get(f"/v1/alerts{query}")["items"]]
+
+
 def test_without_a_third_vote_a_person_decides(array: kit.Array) -> None:
     """Refused in words, bounded in time, forced by hand; what was acknowledged is there, and the other comes back."""
     a = array.found("a")
@@ -29,8 +38,7 @@ def test_without_a_third_vote_a_person_decides(array: kit.Array) -> None:
     kit.fa("force", "--dir", str(b.root), "--yes-i-know", "test")
     wait_until("b leads", b.leads)
     assert b.job(job["id"])["source"] == "san:in/x.mp4"
-    history = b.get("/v1/mirror/history")["items"]
-    assert [each["coordinator"] for each in history if each["why"].startswith("forced by local:")] == ["b"], history
+    wait_until("the history says who did it", lambda: _forced(b) == ["b"])
     wait_until("the override is in the history", lambda: b.get("/v1/events?kind=array.forced")["items"])
     a.start()
     wait_until("a has a whole copy again", lambda: mirror(b)["state"] == "lock-step")
@@ -56,9 +64,8 @@ def test_a_witness_lets_the_survivor_take_over(array: kit.Array) -> None:
     assert sorted(node["name"] for node in listed) == ["a", "b", "w"]
     a.kill()
     wait_until("b leads", b.leads)
-    kinds = [alert["kind"] for alert in b.get("/v1/alerts?all=true")["items"]]
-    assert "take-over" in kinds
-    assert "take-over" not in [alert["kind"] for alert in b.get("/v1/alerts")["items"]], "it is over"
+    wait_until("somebody is told", lambda: "take-over" in _alerts(b, "?all=true"))
+    assert "take-over" not in _alerts(b), "it is over at once"
     a.start()
     array.wait_mirror()
     wait_until("no alert is left", lambda: not b.get("/v1/alerts")["items"])

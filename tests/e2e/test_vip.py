@@ -45,7 +45,7 @@ def test_it_follows_the_coordinator(array: Array, tmp_path: Path) -> None:
 
         array["a"].kill()
         _is_at(array, "b")
-        assert len(arp.heard(VIP)) >= 4, "each move was announced"
+        kit.wait_until("each move was announced", lambda: len(arp.heard(VIP)) >= 4)
     finally:
         arp.close()
 
