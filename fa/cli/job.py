@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 from fa.cli import tables
+from fa.cli.bulk import acts, configure_prio
 from fa.cli.context import Context
-from fa.cli.exits import OK, exit_code
 from fa.cli.nouns import ATTEMPT, JOB, WHY, percent
-from fa.cli.parser import Configure, Parser, commands, leaf
+from fa.cli.parser import Parser, commands, leaf
 from fa.cli.tables import Item
 from fa.cli.times import clock, parse_span, size
 from fa.cli.waiting import wait_for
 from fa.client import calls
-from fa.client.problems import kind_of
 from fa.client.text import clean, clean_lines
 from fa.errors import Invalid, NotFound
 
-PAST = {"cancel": "cancelled", "retry": "queued again", "hold": "held", "release": "released"}
-PRIORITIES = ("low", "normal", "high", "urgent")
 LOG_BYTES = 64 * 1024  # of a log are shown without --all: its end, where the reason stands
 
 
@@ -34,8 +29,8 @@ def job(parser: Parser) -> None:
         ("hold", "keep queued jobs from starting"),
         ("release", "let held jobs start"),
     ):
-        add(name, summary, _acts(name))
-    add("prio", "change the priority of jobs", _configure_prio)
+        add(name, summary, acts(name))
+    add("prio", "change the priority of jobs", configure_prio)
     add("log", "print what ffmpeg and fa said during an attempt", _configure_log)
     add("wait", "wait until jobs have ended", _configure_wait)
 
@@ -96,90 +91,6 @@ def task_lines(task: Item, context: Context) -> Iterator[str]:
         yield f"  {clean(output['path'])}  {size(output['bytes'])}  sha256:{clean(output['sha256'])}"
     elif task.get("destination"):
         yield f"  -> {clean(task['destination'])}"
-
-
-def _acts(action: str) -> Configure:
-    def configure(parser: Parser) -> None:
-        _ids(parser)
-        examples = (f"fa job {action} 17", f"fa jobs subject:news -q | fa job {action} -")
-        leaf(parser, partial(_act, action=action), *examples, changes=True)
-
-    return configure
-
-
-def _act(context: Context, action: str) -> int:
-    ids = context.ids(context.args.jobs, "job")
-    if action == "cancel" and not _sure(context, ids):
-        return 1
-    if len(ids) > 1:
-        return _act_on_many(context, ids, action)
-    return _change_each(context, ids, lambda each: calls.act_on_job(each, action), PAST[action])
-
-
-def _act_on_many(context: Context, ids: list[str], action: str) -> int:
-    """A thousand at a time; a problem with one does not keep the others from being done."""
-    numbers, code = [_number(each) for each in ids], OK
-    results: list[Item] = []
-    for first in range(0, len(numbers), calls.BATCH_MAX):
-        done = context.change(calls.act_on_jobs(numbers[first : first + calls.BATCH_MAX], action))
-        results += done["items"] if done else []
-    for result in results:
-        if not result["ok"]:
-            error = kind_of(str(result["code"]), 0)(str(result["detail"]))
-            context.complain(error)
-            code = code or exit_code(error)
-        elif not context.machine:
-            context.print(f"{JOB.ref(result)} {PAST[action]} (now {clean(result['state'])})")
-    if context.machine:
-        context.show_list(JOB, results if context.format == "json" else [each for each in results if each["ok"]])
-    return code
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise Invalid(f"{text!r} is not the id of a job.", hint="Ids are numbers, as in job/17.")
-    return int(text)
-
-
-def _sure(context: Context, ids: list[str]) -> bool:
-    """What runs is lost when it is cancelled: the objects are named with their state before that is done."""
-    if not sys.stdin.isatty() or context.option("yes", False):
-        return True
-    listed = []
-    for each in ids[:10]:
-        found = context.send(calls.show_job(each))
-        listed.append(f"job/{clean(found['id'])}  {clean(found['state'])}  {clean(found['source'])}")
-    return context.confirm(f"Cancel {len(ids)} job(s)?", listed + [f"job/{clean(each)}" for each in ids[10:]])
-
-
-def _change_each(context: Context, ids: list[str], call: Callable[[str], calls.Call], past: str) -> int:
-    def change(each: str) -> None:
-        done = context.change(call(each))
-        if done is None:
-            return
-        if context.machine:
-            context.show(JOB, done, ())
-        else:
-            context.print(f"{JOB.ref(done)} {past} (now {clean(done['state'])})")
-
-    return context.each(ids, change)
-
-
-def _configure_prio(parser: Parser) -> None:
-    parser.add_argument("priority", metavar="PRIORITY", help=f"0 to 100, or {', '.join(PRIORITIES)}", type=priority)
-    _ids(parser)
-    leaf(parser, _prio, "fa job prio urgent 17", "fa job prio 60 17 18", changes=True)
-
-
-def priority(text: str) -> int | str:
-    """0 to 100 or a name; raises `ValueError` as argparse wants it."""
-    return text if text in PRIORITIES else int(text)
-
-
-def _prio(context: Context) -> int:
-    value = context.args.priority
-    ids = context.ids(context.args.jobs, "job")
-    return _change_each(context, ids, lambda each: calls.set_priority(each, value), f"has priority {value}")
 
 
 def _configure_log(parser: Parser) -> None:

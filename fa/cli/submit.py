@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fa.cli import sources
+from fa.cli.bulk import priority
 from fa.cli.context import Context
-from fa.cli.job import priority
 from fa.cli.nouns import JOB
 from fa.cli.parser import Parser, leaf
 from fa.cli.times import parse_moment, parse_span, rfc3339

@@ -95,6 +95,30 @@ def set_priority(job: int | str, priority: int | str) -> Call:
     return Call("PATCH", "/v1/jobs/{id}", {"id": str(job)}, body={"priority": priority})
 
 
+def set_priorities(jobs: Sequence[int], priority: int | str) -> Call:
+    """Of up to `BATCH_MAX` jobs at once; each is answered for itself."""
+    return Call("POST", "/v1/jobs:priority", body={"ids": list(jobs), "priority": priority})
+
+
+def select_jobs(q: str) -> Call:
+    """All that match, as a fixed set with a name."""
+    return Call("POST", "/v1/selections", body={"q": q})
+
+
+def act_on_selection(selection: str, action: str, after: int = 0, without: Sequence[int] = ()) -> Call:
+    """Of a set, from place ``after`` on; the answer says where to go on."""
+    assert action in JOB_ACTIONS, f"{action} is not something that is done to a job"
+    return Call("POST", f"/v1/jobs:{action}", body=_part(selection, after, without))
+
+
+def set_priority_of_selection(selection: str, priority: int | str, after: int = 0, without: Sequence[int] = ()) -> Call:
+    return Call("POST", "/v1/jobs:priority", body={**_part(selection, after, without), "priority": priority})
+
+
+def _part(selection: str, after: int, without: Sequence[int]) -> dict[str, Any]:
+    return {"selection": selection, "after": after, "without": list(without)}
+
+
 def list_nodes() -> Call:
     return _get("/v1/nodes")
 

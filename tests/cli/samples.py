@@ -124,6 +124,14 @@ def status(health: str = "ok", **more: Any) -> dict[str, Any]:
     return {**base, **more}
 
 
+SELECTION = {
+    "selection": "tok",
+    "count": 1200,
+    "states": {"queued": 1199, "running": 1, "held": 0, "succeeded": 0, "failed": 0, "cancelled": 0},
+    "sample": [job(17, "running")],
+    "seq": "7-1",
+    "expires_at": "2026-01-02T03:14:06.000Z",
+}
 FACTORY = {
     "name": "proxy",
     "version": 2,

@@ -17,11 +17,12 @@ from tests.cli import samples as s
 TEXT = 'name = "x"'
 ARGUMENTS: dict[str, Any] = {
     "job": 1, "jobs": [1], "attempt": 1, "name": "x", "text": TEXT, "node": "a", "alert": 1, "role": "viewer",
-    "token": "K3", "priority": 50, "array": "news",
+    "token": "K3", "priority": 50, "array": "news", "q": "state:failed", "selection": "x",
 }  # fmt: skip
 ACTIONS = {
     "act_on_job": calls.JOB_ACTIONS,
     "act_on_jobs": calls.JOB_ACTIONS,
+    "act_on_selection": calls.JOB_ACTIONS,
     "act_on_node": calls.NODE_ACTIONS,
     "act_on_monitor": ("enable", "disable"),
 }
@@ -63,6 +64,7 @@ def test_every_call_has_its_route_and_fits_it(call: Call) -> None:
         (s.submitted(), shapes.SubmittedJob),
         (s.page(s.node()), shapes.Page[shapes.NodeShape]),
         (s.FACTORY, shapes.FactoryShape),
+        (s.SELECTION, shapes.SelectionShape),
         (s.VOLUME, shapes.VolumeShape),
         (s.MONITOR, monitor_shapes.MonitorShape),
         (s.MONITOR_TEST, monitor_shapes.MonitorTest),
@@ -80,7 +82,7 @@ def test_the_samples_are_what_the_api_shows(value: Any, shape: Any) -> None:
 PARITY = {
     "open a job": "job show", "cancel": "job cancel", "retry": "job retry", "hold": "job hold",
     "release": "job release", "priority": "job prio", "log": "job log", "why": "why", "submit": "submit",
-    "filter": "jobs",
+    "filter": "jobs", "mark all": "job cancel",
     "pause a node": "node pause", "resume a node": "node resume", "drain a node": "node drain",
     "open a node": "node show", "remove a node": "node remove", "open a factory": "factory show",
     "test a factory": "factory test", "versions of a factory": "factory versions", "open a monitor": "monitor show",

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from typing import Any
 
 import pytest
 
@@ -111,6 +112,64 @@ def test_thousands_go_in_batches(fa: Line, array: FakeArray) -> None:
     array.answers["POST /v1/jobs:hold"] = {"action": "hold", "items": []}
     assert fa("job", "hold", "-", stdin="".join(f"{number}\n" for number in range(1, 1502))).code == 0
     assert [len(asked.json["ids"]) for asked in array.asked] == [1000, 501]
+
+
+def part(action: str, ids: range, further: int | None = None) -> dict[str, Any]:
+    items = [{"id": each, "ok": True, "state": "cancelled", "code": None, "detail": None} for each in ids]
+    return {"action": action, "items": items, "next": further}
+
+
+def test_all_that_match_as_a_fixed_set(fa: Line, array: FakeArray) -> None:
+    array.answers["POST /v1/selections"] = s.SELECTION
+    answers = [part("cancel", range(1, 4), 3), part("cancel", range(4, 5))]
+    array.answers["POST /v1/jobs:cancel"] = lambda asked: answers[0 if asked.json["after"] == 0 else 1]
+    done = fa("job", "cancel", "--query", "state:queued,running", tty=True, stdin="y\n")
+    assert done.code == 0
+    assert "Cancel 1,200 jobs (1,199 queued, 1 running)?" in done.err and "job/17  running" in done.err
+    assert done.out.splitlines() == [f"job/{each} cancelled (now cancelled)" for each in range(1, 5)]
+    assert [asked.json for asked in array.asked] == [
+        {"q": "state:queued,running"},
+        {"selection": "tok", "after": 0, "without": []},
+        {"selection": "tok", "after": 3, "without": []},
+    ]
+    assert fa("job", "cancel", "--query", "", "-q").out == "1\n2\n3\n4\n"
+    assert len(json.loads(fa("job", "cancel", "--query", "", "-o", "json").out)["items"]) == 4
+
+
+def test_a_set_is_not_acted_on_without_a_yes(fa: Line, array: FakeArray) -> None:
+    array.answers["POST /v1/selections"] = s.SELECTION
+    assert fa("job", "hold", "--query", "x", tty=True, stdin="n\n").code == 1
+    dry = fa("job", "prio", "low", "--query", "x", "--dry-run")
+    assert dry.code == 0 and "would ask: Give priority low to 1,200 jobs" in dry.out and "job/17" in dry.out
+    array.answers["POST /v1/selections"] = {**s.SELECTION, "count": 0, "sample": []}
+    nothing = fa("job", "retry", "--query", "x")
+    assert nothing.code == 0 and nothing.err == "no job matches\n"
+    assert {line for line in array.lines() if line.startswith("POST")} == {"POST /v1/selections"}
+
+
+def test_a_set_that_is_gone_says_how_far_it_came(fa: Line, array: FakeArray) -> None:
+    array.answers["POST /v1/selections"] = s.SELECTION
+
+    def answer(asked: Any) -> Any:
+        gone = problem(410, "selection-gone", "This selection is not kept any more. List the jobs again.")
+        return gone if asked.json["after"] else part("release", range(1, 4), 3)
+
+    array.answers["POST /v1/jobs:release"] = answer
+    done = fa("job", "release", "--query", "x")
+    assert done.code == 5 and len(done.out.splitlines()) == 3
+    assert "3 jobs of the set were done." in done.err and "List the jobs again" in done.err
+
+
+def test_ids_or_a_query(fa: Line, array: FakeArray) -> None:
+    assert fa("job", "cancel").code == fa("job", "cancel", "17", "--query", "x").code == 2
+    assert fa("job", "prio", "60").code == 2 and not array.asked
+
+
+def test_priority_of_many_goes_in_one_request(fa: Line, array: FakeArray) -> None:
+    array.answers["POST /v1/jobs:priority"] = part("priority", range(17, 19))
+    done = fa("job", "prio", "60", "17", "18")
+    assert done.out.splitlines()[0] == "job/17 has priority 60 (now cancelled)"
+    assert [asked.json for asked in array.asked] == [{"ids": [17, 18], "priority": 60}]
 
 
 def test_priority(fa: Line, array: FakeArray) -> None:

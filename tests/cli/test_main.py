@@ -77,7 +77,7 @@ def test_nothing_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (("job", "cancle", "1"), "there is no command 'cancle'. Did you mean 'cancel'?"),
         (("jobs", "-o", "jsn"), "Did you mean 'json'?"),
         (("qqqq",), "There are: status"),
-        (("job", "cancel"), "required: ID"),
+        (("job", "cancel"), "one of the arguments ID --query is required"),
         (("jobs", "--limi", "3"), "unrecognized arguments: --limi"),
         (("-o", "json", "status"), "-o belongs to a command"),
         (("--dir", "/nowhere", "-q", "jobs"), "-q belongs to a command"),
