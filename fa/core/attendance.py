@@ -86,6 +86,7 @@ class Attendance:
     def _reconcile(self, member: Member, beat: w.WorkBeat, now: Moment) -> Effects:
         runs = self._crew.runs
         seen = trace(beat, runs.on(member.name), runs.ending_on(member.name), now.mono)
+        self._crew.wanted = self._crew.wanted or seen.released
         for stray in seen.strays:
             runs.await_end(stray_run(member.name, beat.boot, stray))
         effects: Effects = []

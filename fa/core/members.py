@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from fa.core.model import NodeMode, NodeView
 from fa.core.runs import Run
+from fa.core.scheduling import holders
 from fa.core.work import Offer, Running, WorkBeat
 
 RESEND_AFTER = 2.0  # seconds until an order or grant that left no trace is sent again
@@ -56,38 +57,45 @@ class Trace:
     unbegun: tuple[Run, ...]  # told often enough, and the node does not begin it
     vanished: tuple[Run, ...]  # was there, or given to an earlier boot: it no longer runs and nobody will report it
     strays: tuple[Running, ...]  # run there and do not count
+    released: bool  # an encoder has ended: there is room for the next
 
 
 def trace(beat: WorkBeat, runs: Iterable[Run], ending: Iterable[Run], now: float) -> Trace:
     """Compare a beat with what should be there; marks runs as seen."""
     there = {running.key for running in beat.running} | set(beat.reporting)
+    delivering = {running.key for running in beat.running if running.delivering}
     resend: list[Run] = []
     unbegun: list[Run] = []
     vanished: list[Run] = []
     counted = {run.key for run in ending}
+    released = False
     for run in runs:
         counted.add(run.key)
         if run.key in there:
             run.seen = True
+            released = released or (run.key in delivering and not run.delivering)
+            run.encoded = run.encoded or run.key in delivering
         elif not run.granted and (run.seen or run.boot != beat.boot or run.order is None):
             vanished.append(run)
         elif now - run.told_at >= RESEND_AFTER:
             (resend if run.granted or run.told < TOLD_MAX else unbegun).append(run)
     strays = tuple(running for running in beat.running if running.key not in counted)
-    return Trace(tuple(resend), tuple(unbegun), tuple(vanished), strays)
+    return Trace(tuple(resend), tuple(unbegun), tuple(vanished), strays, released)
 
 
 def stray_run(node: str, boot: int, running: Running) -> Run:
     """Something that runs and does not count: all that matters of it is the room that it takes."""
-    return Run(running.task, running.attempt, node, boot, running.cost, running.slot_class, 0, "")
+    run = Run(running.task, running.attempt, node, boot, running.cost, running.slot_class, 0, "")
+    run.encoded = running.delivering
+    return run
 
 
 def view_of(member: Member, runs: Iterable[Run], quarantined: Iterable[str]) -> NodeView | None:
     """The node as dispatch sees it; None while it has not said what it can do and what it runs, and for a witness."""
     if member.offer is None or not member.known or member.kind == "witness":
         return None
-    used = tuple((run.slot_class, run.cost, run.priority) for run in runs)
     can = member.offer.view
+    used = tuple((run.slot_class, run.cost, run.priority) for run in holders(runs, can.slots))
     return NodeView(
         can.name, can.slots, used, member.boot, member.mode, not member.lost, can.offers, can.unhealthy,
         can.only_factories, can.only_tags, can.reserve, tuple(quarantined),

@@ -22,11 +22,19 @@ class Reporting:
         flight = (report.key, report.kind)
         if flight in self._in_flight:
             return []
+        if report.kind is ReportKind.WANTS_PUBLISH:
+            self._release(report)
         command = command_of(report, self._crew.runs, now.wall)
         if command is None:
             return [_heard(report)]
         self._in_flight.add(flight)
         return self._crew.commit(command, lambda done, _: self._carried(report, done.result))
+
+    def _release(self, report: Report) -> None:
+        """Its encoder has ended: there is room for the next."""
+        run = self._crew.runs.get(report.key)
+        if run is not None and run.node == report.node and not run.delivering:
+            run.encoded = self._crew.wanted = True
 
     def _carried(self, report: Report, result: Outcome | FaError) -> Effects:
         """A grant is answered by itself, a refused one by `Stop`. After trouble of the store the node reports again."""

@@ -14,8 +14,8 @@ from fa.core.work import Key
 class Run:
     """One attempt. `order` is unknown where an earlier coordinator gave it; `told` how often its node was told of it,
     `told_at` when last, `seen` whether a beat has shown it there; `part` and `output` once it is granted, `asked` how
-    often other nodes were asked to finish its publish. `group`: what it needs of a node, None for what does not
-    count."""
+    often other nodes were asked to finish its publish; `encoded` once its node said that its encoder has ended.
+    `group`: what it needs of a node, None for what does not count."""
 
     task: int
     attempt: int
@@ -33,6 +33,7 @@ class Run:
     output: Output | None = None
     replace: bool = False
     asked: int = 0
+    encoded: bool = False
     group: Group | None = None
 
     @property
@@ -42,6 +43,10 @@ class Run:
     @property
     def granted(self) -> bool:
         return self.output is not None
+
+    @property
+    def delivering(self) -> bool:
+        return self.encoded or self.granted
 
 
 class Runs:

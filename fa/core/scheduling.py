@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol, TypeVar
 
 from fa.core.model import Group, NodeMode, NodeView, Reserve
 
@@ -77,6 +78,34 @@ def why_not_now(group: Group, node: NodeView) -> Reason | None:
         if sick:
             return Reason(Why.UNHEALTHY, f"has trouble with {', '.join(sick)}")
     return None
+
+
+class Holder(Protocol):
+    """An attempt on a node, as far as slots go."""
+
+    @property
+    def cost(self) -> int: ...
+    @property
+    def slot_class(self) -> str: ...
+    @property
+    def delivering(self) -> bool: ...
+
+
+H = TypeVar("H", bound=Holder)
+
+
+def holders(attempts: Iterable[H], slots: Iterable[tuple[str, int]]) -> list[H]:
+    """Those that take slots. One slot is room for one encoder: an attempt whose encoder has ended takes none while its
+    output is checked and published, so that the next may encode meanwhile. But only as many as would fill the node
+    once more are let go: behind a destination that hangs no work piles up."""
+    room, held = dict(slots), []
+    for attempt in attempts:
+        left = room.get(attempt.slot_class, 0)
+        if attempt.delivering and attempt.cost <= left:
+            room[attempt.slot_class] = left - attempt.cost
+        else:
+            held.append(attempt)
+    return held
 
 
 def slots_of(node: NodeView, slot_class: str) -> int:

@@ -307,7 +307,8 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class KeepReport:
-    """*Durable* before the next effect."""
+    """*Durable* before the next effect. A wish to publish need only outlive the process: where a power cut takes it,
+    the attempt is missed, and done again."""
 
     report: Report
 

@@ -20,7 +20,8 @@ Key = tuple[int, int]  # (task, attempt)
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """One attempt on its node. `progress` 0..1, `eta` seconds; `cost` slots of `slot_class` are taken by it."""
+    """One attempt on its node. `progress` 0..1, `eta` seconds; `cost` slots of `slot_class` are taken by it until it is
+    delivering: by then its encoder has ended (see `scheduling.holders`)."""
 
     task: int
     attempt: int
@@ -36,14 +37,20 @@ class Running:
     def key(self) -> Key:
         return (self.task, self.attempt)
 
+    @property
+    def delivering(self) -> bool:
+        """Nothing of it encodes any more: its output is checked, made durable and published."""
+        return self.phase == "delivering"
+
 
 @dataclass(frozen=True, slots=True)
 class WorkBeat:
-    """Sent every heartbeat. `offer` counts the changes of what the node can do; the coordinator asks when it is behind.
+    """Sent every heartbeat, and when an encoder has ended. `offer` counts the changes of what the node can do; the
+    coordinator asks when it is behind.
 
     `number` counts the beats of this life of the node, so that one that was overtaken is known; `epoch` is that of the
-    coordinator it is meant for. `running` holds all attempts that occupy slots, `reporting` all
-    that are over and not yet acknowledged."""
+    coordinator it is meant for. `running` holds all attempts that are here, `reporting` all that are over and not yet
+    acknowledged."""
 
     node: str
     boot: int

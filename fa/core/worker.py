@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from fa.core import work as w
 from fa.core.commands import Order
-from fa.core.scheduling import slots_of
+from fa.core.scheduling import holders, slots_of
 from fa.core.work import Key, Moment, Report, ReportKind, Running
 
 REPEAT_AFTER = 2.0  # seconds until a report or a failed rename is tried again
@@ -121,9 +121,11 @@ class Worker:
 
     def _has_room(self, order: Order) -> bool:
         """What this node said it has is never exceeded, whatever came late: the order is told again until it fits."""
-        total = slots_of(self._offer.view, order.slot_class) if self._offer else 0
-        taken = sum(running.cost for running in self._running.values() if running.slot_class == order.slot_class)
-        return taken + order.cost <= total
+        if self._offer is None:
+            return False
+        held = holders(self._running.values(), self._offer.view.slots)
+        taken = sum(running.cost for running in held if running.slot_class == order.slot_class)
+        return taken + order.cost <= slots_of(self._offer.view, order.slot_class)
 
     def _stop(self, key: Key, now: Moment) -> list[w.WorkEffect]:
         waiting = self._reports.get(key)
@@ -168,9 +170,10 @@ class Worker:
 
     def _progressed(self, running: Running) -> list[w.WorkEffect]:
         known = self._running.get(running.key)
-        if known and running.key not in self._reports:  # once it is encoded, late news of that is none
-            self._running[running.key] = replace(running, cost=known.cost, slot_class=known.slot_class)
-        return []
+        if known is None or known.delivering:  # once it is encoded, late news of that is none
+            return []
+        self._running[running.key] = replace(running, cost=known.cost, slot_class=known.slot_class)
+        return self._tell(self._beat()) if running.delivering else []  # at once: its slots are open
 
     def _encoded(self, event: w.Encoded, now: Moment) -> list[w.WorkEffect]:
         key = (event.task, event.attempt)

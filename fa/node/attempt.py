@@ -14,6 +14,7 @@ import stat
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from fa.core.commands import Order
@@ -40,6 +41,8 @@ COPY_CHUNK = 8 << 20
 _PERMANENT = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EXDEV}
 
 Show = Callable[[Running], None]
+
+_recipe = lru_cache(maxsize=64)(parse_factory)  # a factory is a value, and most attempts are of the same few
 
 
 class Hopeless(FaError):
@@ -79,7 +82,7 @@ async def carry_out(shop: Workshop, order: Order, show: Show) -> Encoded | Attem
     part: Place | None = None
     source: Source | None = None
     try:
-        recipe = parse_factory(order.recipe)
+        recipe = _recipe(order.recipe)
         product = recipe.product(order.product)
         if product is None:
             raise Hopeless(f"Factory {order.factory} has no product {order.product}.")
@@ -202,7 +205,7 @@ def _running(order: Order, report: Report) -> Running:
     return Running(
         order.task,
         order.attempt,
-        "flipping",
+        "delivering" if report.what == "accept" else "flipping",
         min(1.0, max(0.0, report.progress)),
         report.fps or None,
         report.speed or None,

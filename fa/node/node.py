@@ -13,6 +13,7 @@ from fa.core import array_effects as ae
 from fa.core import array_events as av
 from fa.core import work as w
 from fa.core.trust import Mark
+from fa.core.work import ReportKind
 from fa.errors import FaError
 from fa.node.active import load_active, questions
 from fa.node.answers import Answers
@@ -266,7 +267,7 @@ class Node:
             w.StopAttempt: attempts.stop,
             w.Publish: attempts.publish,
             w.Discard: attempts.discard,
-            w.KeepReport: lambda effect: self._durably(self._reports.keep, effect.report),
+            w.KeepReport: self._keep_report,
             w.DropReport: lambda effect: self._reports.drop(effect.task, effect.attempt),
         }
 
@@ -275,6 +276,12 @@ class Node:
         await self._durably(
             self._votes.save_identity, Identity(effect.incarnation, self._boots, effect.mark, effect.replaced)
         )
+
+    async def _keep_report(self, effect: w.KeepReport) -> None:
+        if effect.report.kind is ReportKind.WANTS_PUBLISH:
+            self._reports.jot(effect.report)
+        else:
+            await self._durably(self._reports.keep, effect.report)
 
     async def _durably(self, save: Callable[[Any], None], value: Any) -> None:
         """In a thread of its own: a volume that hangs may hold all those that asyncio shares, and no vote waits."""

@@ -72,8 +72,8 @@ class EncodeRequest:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How far it is: ``what`` is probe, measure, encode, exec or accept; ``progress`` 0..1 of the whole product;
-    pictures per second, multiple of real time, and seconds left (None while unknown)."""
+    """How far it is: ``what`` is probe, measure, encode, exec, or accept once nothing encodes any more; ``progress``
+    0..1 of the whole product; pictures per second, multiple of real time, and seconds left (None while unknown)."""
 
     what: str
     progress: float
@@ -185,6 +185,7 @@ class _Attempt:
             raise Transient(f"This node does not allow the program {name}.", hint="Add it to the node's settings.")
         await asyncio.to_thread(file_size, request.source)
         await self._run(exec_step(request.product.exec, request.programs[name], request.source, request.output), None)
+        self._report(Report("accept", 1.0))
         made = await asyncio.to_thread(_written, Path(request.output))
         return EncodeResult(made, None, self.cpu)
 

@@ -63,7 +63,7 @@ def test_a_coordinator_first_reads_what_runs(desk: Desk) -> None:
     desk.offer(view("a"), boot=4)
     assert desk.dispatcher.runs_on("a") == ((first.task, 1), (second.task, 1))
     (seen,) = desk.dispatcher.views()
-    assert (seen.boot, seen.used) == (4, (("cpu", 1, 75), ("cpu", 1, 75)))
+    assert (seen.boot, seen.used) == (4, (("cpu", 1, 75),)), "what is granted encodes no more"
     desk.now += RESEND_AFTER
     desk.beat("a", (second.task, 1))
     (grant,) = desk.said(w.Grant)
@@ -215,6 +215,45 @@ def test_a_higher_priority_while_it_runs_counts_against_the_reserve(desk: Desk) 
     assert desk.dispatcher.views()[0].used == (("cpu", 1, 80),)
     desk.ask(c.ActOnJobs(c.JobAction.HOLD, (99,), AT))
     assert desk.dispatcher.views()[0].used == (("cpu", 1, 80),)
+
+
+def encoded(desk: Desk, *keys: tuple[int, int], then: tuple[tuple[int, int], ...] = ()) -> None:
+    """A beat of `a`: of these the encoder has ended; those encode."""
+    desk._beats += 1
+    running = [w.Running(*key, "delivering", 1.0) for key in keys] + [w.Running(*key, "flipping", 0.5) for key in then]
+    desk.step(w.Told("a", w.WorkBeat("a", 1, desk._beats, EPOCH, 1, tuple(running))))
+
+
+def test_when_an_encoder_has_ended_the_next_one_may_begin(desk: Desk) -> None:
+    begin(desk, "a")
+    submit(desk, 9)
+    assert [order.task for order in desk.orders()] == [1, 2]
+    encoded(desk, (1, 1), then=((2, 1),))
+    assert [order.task for order in desk.orders()] == [3]
+    encoded(desk, (1, 1), then=((2, 1), (3, 1)))
+    assert desk.orders() == [], "two encode"
+    encoded(desk, (1, 1), (2, 1), (3, 1))
+    assert [order.task for order in desk.orders()] == [4], "of three one waits for longer: it takes a slot again"
+    desk.report("a", (1, 1), ReportKind.FAILED, error="no", permanent=True)
+    assert [order.task for order in desk.orders()] == [5]
+
+
+def test_who_asks_to_publish_encodes_no_more(desk: Desk) -> None:
+    begin(desk, "a")
+    submit(desk, 3)
+    first, _ = desk.orders()
+    desk.held = True
+    desk.wish(first)
+    assert [type(commit.command) for commit in desk.waiting] == [c.AskPublish, c.Dispatch], "in one group"
+    desk.carry_out()
+    assert [order.task for order in desk.orders()] == [3]
+    assert desk.dispatcher.runs_on("a") == ((1, 1), (2, 1), (3, 1))
+
+
+def test_a_stray_whose_encoder_has_ended_takes_no_slot(desk: Desk) -> None:
+    begin(desk, "a")
+    encoded(desk, (8, 1), then=((9, 1),))
+    assert desk.dispatcher.views()[0].used == (("cpu", 1, 0),)
 
 
 # --- publish ---

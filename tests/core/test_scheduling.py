@@ -13,6 +13,7 @@ from fa.core.scheduling import (
     Why,
     free_slots,
     has_room,
+    holders,
     slots_ever,
     still_blocked,
     why_never,
@@ -20,10 +21,21 @@ from fa.core.scheduling import (
     why_not,
     why_not_now,
 )
+from fa.core.work import Running
 
 GROUP = Group(1, "proxy", "cpu", 1, ("encoder:libx264", "volume:san"))
 BIG = replace(GROUP, id=2, cost=2)
 NODE = NodeView("a", (("cpu", 4), ("gpu", 1)), offers=frozenset({"encoder:libx264", "volume:san", "tag:gpu"}))
+
+
+def test_what_is_delivered_takes_no_slot_up_to_a_second_fill_of_the_node() -> None:
+    slots = (("cpu", 4), ("gpu", 1))
+    encodes = [Running(1, 1, "flipping", cost=4), Running(2, 1, "uploading", slot_class="gpu")]
+    ended = [Running(task, 1, "delivering", cost=2) for task in (3, 4)]
+    assert holders([*encodes, *ended], slots) == encodes
+    late, small = Running(5, 1, "delivering"), Running(6, 1, "delivering", slot_class="gpu")
+    assert holders([*ended, late, small], slots) == [late], "each class by itself"
+    assert holders([small], ()) == [small], "of a class that is not here any more"
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,35 @@ def test_progress_is_kept_with_what_it_costs(bench: Bench) -> None:
     assert [(running.phase, running.progress) for running in bench.worker.running] == [("delivering", 1.0)]
 
 
+# --- slots ---
+
+
+def test_when_an_encoder_has_ended_its_slots_are_open_and_that_is_told_at_once(bench: Bench) -> None:
+    bench.run(order(1), order(2))
+    (beat,) = beats(bench.step(w.Progressed(Running(1, 1, "delivering", 1.0))))
+    assert [running.delivering for running in beat.running] == [True, False]
+    assert bench.step(w.Progressed(Running(1, 1, "delivering", 1.0))) == [], "once"
+    assert bench.step(w.Progressed(Running(1, 1, "flipping", 0.9))) == [], "late news"
+    bench.run(order(3))
+    assert bench.told(order(4)) == [], "two encode"
+
+
+def test_behind_a_destination_that_hangs_no_work_piles_up(bench: Bench) -> None:
+    for task in (1, 2, 3):
+        bench.run(order(task))
+        bench.step(w.Progressed(Running(task, 1, "delivering", 1.0)))
+    bench.run(order(4))
+    assert bench.told(order(5)) == [], "three wait and one encodes; there is room for two encoders"
+    bench.step(w.AttemptFailed(1, 1, "it hung", False))
+    bench.run(order(5))
+
+
+def test_without_a_coordinator_it_tells_nobody(bench: Bench) -> None:
+    bench.run()
+    bench.step(w.CoordinatorIs(None, 0))
+    assert bench.step(w.Progressed(Running(1, 1, "delivering", 1.0))) == []
+
+
 # --- the end of an attempt ---
 
 
@@ -161,7 +190,7 @@ def test_what_only_this_node_knows_is_durable_before_it_is_told(bench: Bench) ->
     assert bench.encoded() == [w.KeepReport(WISH), tell(WISH)]
     assert bench.told(GRANT) == [w.DropReport(1, 1), w.Publish(1, 1, PART, OUTPUT, False)]
     assert bench.told(GRANT) == []
-    assert bench.worker.running, "its slot is taken until it is published"
+    assert bench.worker.running, "it is here until it is published"
     done = Report("b", 1, 1, ReportKind.PUBLISHED)
     assert bench.step(w.PublishEnded(1, 1, PublishResult.PUBLISHED)) == [tell(done)]
     assert bench.worker.running == ()

@@ -42,9 +42,13 @@ class Checks:
         require(key not in self._begun, f"attempt {key} is begun twice, on {self._begun.get(key)} and {node.name}")
         self._begun[key] = node.name
         used: Counter[str] = Counter()
+        here: Counter[str] = Counter()
         for process in node.processes.values():
-            used[process.order.slot_class] += process.order.cost
+            used[process.order.slot_class] += 0 if process.encoded else process.order.cost
+        for running in node.worker.running:
+            here[running.slot_class] += running.cost
         for slot_class, total in node.view.slots:
+            require(here[slot_class] <= 2 * total, f"{node.name} piles up {here[slot_class]} for {total} {slot_class}")
             require(used[slot_class] <= total, f"{node.name} runs {used[slot_class]} of {total} {slot_class} slots")
 
     def published(self, path: str, content: str) -> None:

@@ -212,6 +212,15 @@ def _late_beats() -> Any:
     return patch.object(attendance, "proves_nothing", lambda beat, member, since: False)
 
 
+def _endless_delivery() -> Any:
+    """Whose encoder has ended takes no slot, however many wait with it."""
+
+    def holding(attempts: Any, slots: Any) -> list[Any]:
+        return [attempt for attempt in attempts if not attempt.delivering]
+
+    return _all(patch.object(members, "holders", holding), patch.object(worker, "holders", holding))
+
+
 MUTANTS = (
     Mutant("grant_early", "R9: a grant is told only once it is committed", _grant_early),
     Mutant("regrant_timeout", "R9: a granted attempt is settled before the task is given again", _regrant_timeout),
@@ -223,6 +232,7 @@ MUTANTS = (
     Mutant("sleeper", "a coordinator that slept cannot tell who is lost", _sleeper),
     Mutant("lonely", "a coordinator without a majority cannot tell who is lost", _lonely),
     Mutant("slots_at_once", "slots are open when the process is gone", _slots_at_once),
+    Mutant("endless_delivery", "behind a destination that hangs no work piles up", _endless_delivery),
     Mutant("forgetful_view", "a reign goes on in a new view", _forgetful_view),
     Mutant("by_age_only", "highest priority first", _by_age_only),
     Mutant("no_comparison", "after ENOENT the destination is compared", _no_comparison),

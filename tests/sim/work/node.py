@@ -40,6 +40,7 @@ class Process:
     order: Order
     part: str
     dying: bool = False
+    encoded: bool = False  # its encoder has ended; the output is being checked
 
 
 class Node:
@@ -206,6 +207,11 @@ class Node:
     def _encoded(self, process: Process) -> None:
         key = (process.order.task, process.order.attempt)
         if self.processes.get(key) is not process or process.dying:
+            return
+        if not process.encoded and self._world.rng.random() < 0.5:
+            process.encoded = True
+            self.post(w.Progressed(w.Running(*key, "delivering", 1.0)))
+            self._when_mounted(self._world.rng.uniform(0.0, 2.0), self._encoded, process)
             return
         del self.processes[key]
         if self._world.checks.hopeless(process.order):
