@@ -31,7 +31,7 @@ class Leader:
     """Lives from the first chosen view of a coordinator until it steps down."""
 
     __slots__ = (
-        "_beat_at", "_look", "_note_at", "_probe_at", "barriers", "changes", "heard", "mirror", "number",
+        "_asked_at", "_beat_at", "_look", "_note_at", "_probe_at", "barriers", "changes", "heard", "mirror", "number",
         "stale", "stalled", "supply",
     )  # fmt: skip
 
@@ -47,6 +47,7 @@ class Leader:
         self.number = 0
         """Of the newest heartbeat."""
         self._look = True
+        self._asked_at = state.now
         self._beat_at = FOREVER
         self._probe_at = self._note_at = state.now
 
@@ -95,7 +96,7 @@ class Leader:
 
     def beat(self, state: State) -> None:
         """Tell every node who leads and what is acknowledged."""
-        self.number += 1
+        self._next_number(state)
         self._beat_at = state.now + state.config.heartbeat
         self._judge_stale(state)
         message = self._message(state)
@@ -107,10 +108,14 @@ class Leader:
 
     def ask_back(self, state: State) -> None:
         """A heartbeat between two, to the in-sync nodes only: a read waits for it."""
-        self.number += 1
+        self._next_number(state)
         message = self._message(state)
         for node in self.view.secondaries():
             state.send(node, message)
+
+    def _next_number(self, state: State) -> None:
+        self.number += 1
+        self._asked_at = state.now
 
     def _message(self, state: State) -> Beat:
         return Beat(self.view, self.number, state.acked, self.stale)
@@ -144,6 +149,8 @@ class Leader:
             return
         copy.heard_at = state.now
         copy.beat = max(copy.beat, answer.number)
+        if answer.number == self.number:
+            copy.round_trip = state.now - self._asked_at
         if answer.full:
             copy.trouble = FULL
         elif copy.trouble in (GONE, FULL):

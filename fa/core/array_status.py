@@ -20,6 +20,8 @@ class CopyStatus:
     position: Position | None
     in_sync: bool
     learning: bool
+    round_trip: float | None
+    """Seconds that a heartbeat and its answer took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def _copies(leader: Leader | None) -> tuple[CopyStatus, ...]:
     if leader is None:
         return ()
     return tuple(
-        CopyStatus(node, copy.stored, leader.view.holds(copy.member), node in leader.supply.learners)
+        CopyStatus(node, copy.stored, leader.view.holds(copy.member), node in leader.supply.learners, copy.round_trip)
         for node, copy in sorted(leader.mirror.copies.items())
     )
 

@@ -40,6 +40,8 @@ class Copy:
     sent: int = 0
     beat: int = -1
     """The newest heartbeat that it answered."""
+    round_trip: float | None = None
+    """Seconds from a heartbeat to its answer, the last time it came before the next one was sent."""
     usable: bool = False
     trouble: str = ""
     """Why it should leave the in-sync set, as a sentence."""

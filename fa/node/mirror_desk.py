@@ -73,13 +73,16 @@ class MirrorDesk:
     def _copies(self) -> list[dict[str, Any]]:
         status = self._machine.array.status()
         mine = {"node": status.coordinator, "role": "coordinator", "state": "complete", "txid": status.position.txid}
-        copies = [mine | {"lag_txids": 0}]
+        copies = [mine | {"lag_txids": 0, "rtt_ms": None}]
         for copy in status.copies:
             at = copy.position.txid if copy.position else 0
             role = "secondary" if copy.in_sync else "learner"
             state = "in-sync" if copy.in_sync else ("syncing" if copy.learning else "spare")
             lag = max(0, status.position.txid - at)
-            copies.append({"node": copy.node, "role": role, "state": state, "txid": at, "lag_txids": lag})
+            rtt = None if copy.round_trip is None else round(copy.round_trip * 1000, 3)
+            copies.append(
+                {"node": copy.node, "role": role, "state": state, "txid": at, "lag_txids": lag, "rtt_ms": rtt}
+            )
         return copies
 
     async def _history(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

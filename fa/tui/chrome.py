@@ -54,7 +54,8 @@ def _fields(scene: Scene, marks: Sequence[str], link_ms: float | None) -> Iterab
     yield Field(8, _counts(scene.world))
     yield Field(9, mirror(scene.world))
     yield Field(6, line(Span(f"▲ {status.alerts}", "warn")) if status.alerts else ())
-    yield Field(7, line(say(f"via {link.node or status.via}", "dim")) if link.node or status.via else ())
+    door = status.via or link.node  # the node that was asked; behind it the coordinator answers
+    yield Field(7, line(say(f"via {door}", "dim")) if door else ())
     yield Field(3, line(Span(f"link {link_ms:.0f} ms", "dim")) if link_ms is not None and link_ms >= 100 else ())
 
 

@@ -252,3 +252,20 @@ def test_a_removal_that_would_leave_too_few_waits_and_holds_nothing_up() -> None
     effects = array.step(ev.RemoveNode(1, "b"), 1.0)
     assert sent(effects, "w", ms.Prepare) and not dropped(effects)
     assert "does not answer" not in array.status().why
+
+
+# ---- what is told of it
+
+
+def test_the_round_trip_is_that_of_the_newest_heartbeat() -> None:
+    array = led_pair()
+    (older,) = sent(array.step(ev.ReadBarrier(7), 1.0), "b", ms.Beat)
+    assert isinstance(older, ms.Beat)
+    array.step(ev.Received("b", beat_ok(2048, 1, older.number)), 1.25)
+    assert [copy.round_trip for copy in array.status().copies] == [0.25]
+    (newer,) = sent(array.step(ev.ReadBarrier(8), 2.0), "b", ms.Beat)
+    assert isinstance(newer, ms.Beat)
+    array.step(ev.Received("b", beat_ok(2048, 1, older.number)), 2.5)
+    assert [copy.round_trip for copy in array.status().copies] == [0.25], "that answer is to another heartbeat"
+    array.step(ev.Received("b", beat_ok(2048, 1, newer.number)), 2.75)
+    assert [copy.round_trip for copy in array.status().copies] == [0.75]
