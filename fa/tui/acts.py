@@ -188,8 +188,9 @@ class Acts:
         if not marks:
             self.desk.quit()
             return
-        question = f"Leave? {len(marks)} marks are lost."
-        self.desk.show(Confirm(self.desk, question, [f"job {job}" for job in marks], "", self.desk.quit, title="Leave"))
+        question = f"Leave? {len(marks):,} marks are lost."
+        jobs = [f"job {job}" for job in marks.jobs]
+        self.desk.show(Confirm(self.desk, question, jobs, "", self.desk.quit, title="Leave"))
 
     def _undo(self) -> None:
         if self.desk.undo is None:

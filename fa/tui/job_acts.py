@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from fa.client import calls
 from fa.core.lifecycle import TaskEvent, TaskState, allows
-from fa.errors import FaError
 from fa.tui.boxes.confirm import Confirm
 from fa.tui.boxes.menu import Entry, Menu
 from fa.tui.boxes.prompt import Prompt
 from fa.tui.boxes.submit import Submit, wrong_priority
 from fa.tui.boxes.text import Text
+from fa.tui.bulk import PAST, Deed, Sender, acting, prioritising
 from fa.tui.keys import shown
 from fa.tui.line import Line, Span, cell, line, say, wrapped
+from fa.tui.marks import Chosen
 from fa.tui.times import roughly
-from fa.tui.values import Factory, Job, Result, Why, read, read_list
+from fa.tui.values import Factory, Job, Result, Why, read
 from fa.tui.views.job import JobView
 from fa.tui.views.job_cells import lead, one_line
 
 if TYPE_CHECKING:
     from fa.tui.desk import Desk
 
-PAST = {"cancel": "cancelled", "retry": "queued again", "hold": "held", "release": "released"}
 BACK = {"cancel": "retry", "hold": "release", "release": "hold"}  # what takes it back
 ASKS = ("cancel",)  # even for one job: work is thrown away
-PRIORITIES_MAX = 1000  # these are set one by one
 
 
 class JobActs:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
+        self.sender = Sender(desk)
 
     def handlers(self) -> dict[str, Callable[[], None]]:
         return {
@@ -53,11 +54,15 @@ class JobActs:
 
     def targets(self) -> list[Job]:
         """The marked jobs; without marks the one under the cursor."""
-        if self.desk.view.name == "jobs" and self.desk.jobs.marks:
-            newest = {job.id: job for job in self.desk.jobs.window.rows}
-            return [newest.get(job.id, job) for job in self.desk.jobs.marks.values()]
+        if self.desk.view.name == "jobs" and self.desk.jobs.marks.jobs:
+            return self.desk.jobs.marks.newest(self.desk.jobs.window.rows)
         what = self.desk.view.what()
         return [what] if isinstance(what, Job) else []
+
+    @property
+    def chosen(self) -> Chosen | None:
+        """The set that is marked, where one is."""
+        return self.desk.jobs.marks.chosen if self.desk.view.name == "jobs" else None
 
     def _one(self) -> Job | None:
         what = self.desk.view.what()
@@ -69,6 +74,9 @@ class JobActs:
     # cancel, retry, hold, release
 
     def act(self, action: str) -> None:
+        if self.chosen:
+            self._ask_of_chosen(acting(action), self.chosen)
+            return
         jobs = self.targets()
         able = [job for job in jobs if can(job, action)]
         if not able:
@@ -82,8 +90,9 @@ class JobActs:
             send()
             return
         left = f"; {len(jobs) - len(able)} of {len(jobs)} cannot be" if len(able) < len(jobs) else ""
-        question = f"{action.capitalize()} {len(able):,} job{'s' if len(able) != 1 else ''}{left}?"
-        self._confirm(question, able, command(action, able), send, cost(self.desk, able) if action == "cancel" else "")
+        question = f"{action.capitalize()} {_jobs(len(able))}{left}?"
+        cli = acting(action).command(able)
+        self._confirm(question, able, cli, send, cost(self.desk, able) if action == "cancel" else "")
 
     def _confirm(self, question: str, jobs: Sequence[Job], cli: str, yes: Callable[[], None], cost: str = "") -> None:
         states = Counter(job.state for job in jobs)
@@ -91,37 +100,18 @@ class JobActs:
         self.desk.show(Confirm(self.desk, question, [one_line(job) for job in jobs], cli, yes, cost, summary))
 
     def _send(self, action: str, jobs: Sequence[Job]) -> None:
-        """A thousand in a request, the next when the last was answered: a failure stops there, and says how far it
-        came."""
-        self._send_part(action, jobs, 0, [])
-
-    def _send_part(self, action: str, jobs: Sequence[Job], sent: int, bad: list[Result]) -> None:
-        ids = [job.id for job in jobs[sent : sent + calls.BATCH_MAX]]
-        call = calls.act_on_job(ids[0], action) if len(jobs) == 1 else calls.act_on_jobs(ids, action)
-        cli = "" if sent else command(action, jobs)
-        self.desk.send(
-            call, partial(self._acted_part, action, jobs, sent + len(ids), bad), partial(self._stopped, sent), cli=cli
-        )
-
-    def _acted_part(self, action: str, jobs: Sequence[Job], sent: int, bad: list[Result], told: Any) -> None:
-        bad += [result for result in read_list(Result, told) if not result.ok] if len(jobs) > 1 else []
-        if sent < len(jobs):
-            self.desk.toast(f"{sent:,} of {len(jobs):,} {PAST[action]}")
-            self._send_part(action, jobs, sent, bad)
-        else:
-            self._acted(action, jobs, bad)
-
-    def _stopped(self, sent: int, error: FaError) -> None:
-        self._failed(error, f"{sent:,} were done. " if sent else "")
+        self.sender.send(acting(action), jobs, partial(self._acted, action, jobs))
 
     def _acted(self, action: str, jobs: Sequence[Job], bad: Sequence[Result]) -> None:
+        done = self._done(jobs, bad)
+        self._told(f"{_named(done)} {PAST[action]}{_refused(bad)}", BACK.get(action), done)
+
+    def _done(self, jobs: Sequence[Job], bad: Sequence[Result]) -> list[Job]:
+        """Those that were not refused. What is shown of all of them is old."""
+        for job in jobs:
+            self.desk.heard_job(job.id)
         refused = {result.id for result in bad}
-        done = [job for job in jobs if job.id not in refused]
-        self._renew(jobs)
-        text = f"{_named(done)} {PAST[action]}"
-        if bad:
-            text += f"; {len(bad)} not: {bad[0].detail or bad[0].code}"
-        self._told(text, BACK.get(action), done)
+        return [job for job in jobs if job.id not in refused]
 
     def _told(self, text: str, back: str | None, jobs: Sequence[Job]) -> None:
         """Say what happened, and how to take it back."""
@@ -132,20 +122,31 @@ class JobActs:
         self.desk.toast(text)
         self.desk.jobs.marks.clear()
 
-    def _failed(self, error: FaError, before: str = "") -> None:
-        text = f"{before}{error.detail} {error.hint}".strip()
-        if error.code in ("unreachable", "unavailable", "timeout"):
-            text += " It may have been done nevertheless: look before you repeat it."
-        self.desk.toast(text, "warn")
+    # all that matched
 
-    def _renew(self, jobs: Sequence[Job]) -> None:
-        for job in jobs:
-            self.desk.heard_job(job.id)
+    def _ask_of_chosen(self, deed: Deed, chosen: Chosen) -> None:
+        """The set is the array's: it is shown by number, states and the first of it."""
+        states = {name: count for name, count in msgspec.structs.asdict(chosen.kept.states).items() if count}
+        summary = ", ".join(f"{count:,} {name}" for name, count in states.items())
+        left = f", {len(chosen.without):,} of them taken out" if chosen.without else ""
+        running = states.get("running", 0) if deed.name == "cancel" else 0
+        question = f"{deed.ask.format(_jobs(chosen.count))}? All that matched: {summary}{left}."
+        shown = [one_line(job) for job in chosen.kept.sample if job.id not in chosen.without]
+        warning = f"What {running:,} of them have done so far is thrown away." if running else ""
+        send = partial(self.sender.send_chosen, deed, chosen, partial(self._acted_on_chosen, deed, chosen))
+        cli = deed.command_of(chosen)
+        self.desk.show(Confirm(self.desk, question, shown, cli, send, warning, count=chosen.count))
+
+    def _acted_on_chosen(self, deed: Deed, chosen: Chosen, bad: Sequence[Result]) -> None:
+        """Which of them changed by it is not known here, so that it is not offered to take it back."""
+        self.desk.undo = None
+        self.desk.toast(f"{_jobs(chosen.count - len(bad))} {deed.past}{_refused(bad)}")
+        self.desk.jobs.marks.clear()
 
     # priority
 
     def _nudge(self, step: int) -> None:
-        jobs = self.targets()
+        jobs = list(self.chosen.kept.sample) if self.chosen else self.targets()
         if not jobs:
             self.desk.toast("there is no job here")
             return
@@ -157,36 +158,40 @@ class JobActs:
         if not jobs:
             self.desk.toast("there is no job here")
             return
-        label = f"Priority of {_named(jobs)}: 0 to 100, low, normal, high, urgent"
+        what = _jobs(self.chosen.count) if self.chosen else _named(jobs)
+        label = f"Priority of {what}: 0 to 100, low, normal, high, urgent"
         self.desk.show(Prompt(self.desk, "Priority", label, wrong_priority, partial(self._prioritise, jobs)))
 
     def _prioritise(self, jobs: Sequence[Job], value: int | str) -> None:
-        if len(jobs) > PRIORITIES_MAX:
-            self.desk.toast(f"priorities are set one by one, of {PRIORITIES_MAX:,} jobs at most", "warn")
+        deed = prioritising(int(value) if str(value).isdigit() else value)
+        if self.chosen:
+            self._ask_of_chosen(deed, self.chosen)
             return
-        wanted = int(value) if str(value).isdigit() else value
-        cli = shlex.join(["fa", "job", "prio", str(wanted), *(str(job.id) for job in jobs)])
-        send = partial(self._send_priority, list(jobs), wanted, cli)
+        send = partial(self.sender.send, deed, jobs, partial(self._prioritised, deed, list(jobs)))
         if len(jobs) == 1:
             send()
         else:
-            self._confirm(f"Give {len(jobs)} jobs priority {wanted}?", jobs, cli, send)
+            self._confirm(f"{deed.ask.format(_jobs(len(jobs)))}?", jobs, deed.command(jobs), send)
 
-    def _send_priority(self, jobs: list[Job], value: int | str, cli: str) -> None:
-        """One after the other: a refusal stops at the job that it is about."""
-        job, *rest = jobs
-        call = calls.set_priority(job.id, value)
-        self.desk.send(call, partial(self._prioritised, job, rest, value, cli), self._failed, cli="" if rest else cli)
+    def _prioritised(self, deed: Deed, jobs: list[Job], bad: Sequence[Result]) -> None:
+        text = ""
+        if done := self._done(jobs, bad):
+            self.desk.undo = ("priority", partial(self._give_back, _by_priority(done)))
+            text = f"; {shown(self.desk.keymap.by_id['undo'].keys[0])} takes it back"
+        self.desk.toast(f"{_named(done)} {deed.past}{_refused(bad)}{text}")
 
-    def _prioritised(self, job: Job, rest: list[Job], value: int | str, cli: str, told: Any) -> None:
-        self.desk.jobs.window.put(read(Job, told))
-        self._renew([job])
+    def _give_back(self, before: list[tuple[int, list[Job]]]) -> None:
+        """The priorities that they had, one request for each."""
+        (value, jobs), *rest = before
+        then = partial(self._given_back, prioritising(value), jobs, rest)
+        self.sender.send(prioritising(value), jobs, then)
+
+    def _given_back(
+        self, deed: Deed, jobs: list[Job], rest: list[tuple[int, list[Job]]], bad: Sequence[Result]
+    ) -> None:
+        self.desk.toast(f"{_named(self._done(jobs, bad))} {deed.past}{_refused(bad)}")
         if rest:
-            self._send_priority(rest, value, cli)
-            return
-        before = job.priority
-        self.desk.undo = ("priority", lambda: self._prioritise([job], before))
-        self.desk.toast(f"job {job.id} has priority {value}; u gives it {before} again")
+            self._give_back(rest)
 
     # why, log, submit, bulk
 
@@ -216,7 +221,7 @@ class JobActs:
         self.desk.show(Submit(self.desk, self._submitted, factory))
 
     def _submitted(self, body: dict[str, Any], cli: str) -> None:
-        self.desk.send(calls.submit(body), self._told_submitted, self._failed, cli=cli)
+        self.desk.send(calls.submit(body), self._told_submitted, partial(self.sender.stopped, 0), cli=cli)
 
     def _told_submitted(self, told: Any) -> None:
         job = read(Job, told)
@@ -227,23 +232,25 @@ class JobActs:
 
     def _confirm_cancel(self, job: Job) -> None:
         send = partial(self._send, "cancel", [job])
-        self._confirm(f"Cancel job {job.id}?", [job], command("cancel", [job]), send)
+        self._confirm(f"Cancel job {job.id}?", [job], acting("cancel").command([job]), send)
 
     def _bulk(self) -> None:
-        jobs = self.targets()
+        jobs, chosen = self.targets(), self.chosen
         if not jobs:
             self.desk.toast("mark jobs with Space first")
             return
-        entries = [self._entry(action, jobs) for action in PAST]
+        entries = [self._entry(action, [] if chosen else jobs) for action in PAST]
         entries.append(Entry("priority", self._ask_priority, "P", "set the priority"))
         entries.append(Entry("unmark", self.desk.jobs.marks.clear, "U", "forget the marks"))
-        self.desk.show(Menu(self.desk, f"{_named(jobs)}", entries))
+        self.desk.show(Menu(self.desk, _jobs(chosen.count) if chosen else _named(jobs), entries))
 
     def _entry(self, action: str, jobs: Sequence[Job]) -> Entry:
+        """Of a set (no jobs here) only the array knows what can be done to it."""
         found = self.desk.keymap.by_id[f"job.{action}"]
         able = sum(can(job, action) for job in jobs)
-        reason = self.desk.denied(found) or ("" if able else f"none of them can be {PAST[action]}")
-        return Entry(action, partial(self.act, action), shown(found.keys[0]), f"{able} of {len(jobs)}", reason)
+        reason = self.desk.denied(found) or (f"none of them can be {PAST[action]}" if jobs and not able else "")
+        told = f"{able} of {len(jobs)}" if jobs else found.help
+        return Entry(action, partial(self.act, action), shown(found.keys[0]), told, reason)
 
 
 def can(job: Job, action: str) -> bool:
@@ -253,12 +260,23 @@ def can(job: Job, action: str) -> bool:
     return any(allows(TaskState(state), TaskEvent(action)) for state in states if state in known)
 
 
-def command(action: str, jobs: Sequence[Job]) -> str:
-    return shlex.join(["fa", "job", action, *(str(job.id) for job in jobs)])
-
-
 def _named(jobs: Sequence[Job]) -> str:
-    return f"job {jobs[0].id}" if len(jobs) == 1 else f"{len(jobs):,} jobs"
+    return f"job {jobs[0].id}" if len(jobs) == 1 else _jobs(len(jobs))
+
+
+def _jobs(count: int) -> str:
+    return f"{count:,} job{'' if count == 1 else 's'}"
+
+
+def _refused(bad: Sequence[Result]) -> str:
+    return f"; {len(bad):,} not: {bad[0].detail or bad[0].code}" if bad else ""
+
+
+def _by_priority(jobs: Sequence[Job]) -> list[tuple[int, list[Job]]]:
+    found: dict[int, list[Job]] = {}
+    for job in jobs:
+        found.setdefault(job.priority, []).append(job)
+    return sorted(found.items())
 
 
 def cost(desk: Desk, jobs: Sequence[Job]) -> str:

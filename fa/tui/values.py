@@ -254,6 +254,22 @@ class Result(Shape, frozen=True):
     detail: str | None = None
 
 
+class Results(Shape, frozen=True):
+    """What became of several jobs; ``next``: a set goes on there."""
+
+    items: tuple[Result, ...] = ()
+    next: int | None = None
+
+
+class Selection(Shape, frozen=True):
+    """A set of jobs that the array keeps."""
+
+    selection: str = ""
+    count: int = 0
+    states: Counts = Counts()
+    sample: tuple[Job, ...] = ()
+
+
 def read(kind: type[Value], told: Any) -> Value:
     """One object of an answer. Raises `BadAnswer` for what cannot be one."""
     try:

@@ -76,6 +76,11 @@ class Window:
             return None
         return self._pages[0].up if side == "up" else self._pages[-1].down
 
+    @property
+    def whole(self) -> bool:
+        """There is nothing beyond what is loaded."""
+        return self.beyond("up") is None and self.beyond("down") is None
+
     def reset(self, page: Page) -> None:
         self._pages = deque([page])
         self._index()

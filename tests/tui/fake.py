@@ -42,8 +42,11 @@ class Array:
     denied: tuple[str, ...] = ()
     epoch: int = 7
     coordinator: str = "a"
+    door: str = ""
+    """The node that was asked, when the coordinator answers behind it."""
     health: str = "degraded"
     changed: dict[int, dict[str, Any]] = field(default_factory=dict)
+    sets: dict[str, list[int]] = field(default_factory=dict)  # selections
     asked: list[str] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
@@ -180,7 +183,7 @@ class Array:
                 "cancelled": each,
             },
             "alerts": 1,
-            "via": "a",
+            "via": self.door,
             "at": stamp(0),
             "seq": "7-1",
         }  # fmt: skip
@@ -358,9 +361,41 @@ def _act(array: Array, asked: Asked, number: str, action: str) -> Any:
     return array.job(int(number))
 
 
+PART = 5000  # of a selection in one answer
+
+
+def _select(array: Array, asked: Asked) -> Any:
+    ids = [*array.matching(asked.body["q"], True, array.total, array.total)]
+    name = f"set-{len(array.sets)}"
+    array.sets[name] = ids
+    jobs = [array.job(each) for each in ids]
+    states = {state.value: sum(job["state"] == state for job in jobs) for state in JobState}
+    told = {"selection": name, "count": len(ids), "states": states, "sample": jobs[:10]}
+    return {**told, "seq": "7-1", "expires_at": stamp(-600)}
+
+
+def _chosen(array: Array, asked: Asked) -> tuple[list[int], int | None]:
+    """The ids of a request, and where a selection goes on."""
+    if "ids" in asked.body:
+        return asked.body["ids"], None
+    if asked.body["selection"] not in array.sets:
+        raise Problem(410, "selection-gone", "This selection is not kept any more. List the jobs again.")
+    ids, after = array.sets[asked.body["selection"]], asked.body["after"]
+    further = after + PART if after + PART < len(ids) else None
+    return [each for each in ids[after : after + PART] if each not in asked.body["without"]], further
+
+
 def _bulk(array: Array, asked: Asked, action: str) -> Any:
-    items = [{"id": each, "ok": True, "state": _become(array, each, action)} for each in asked.body["ids"]]
-    return {"action": action, "items": items}
+    ids, further = _chosen(array, asked)
+    items = [{"id": each, "ok": True, "state": _become(array, each, action)} for each in ids]
+    return {"action": action, "items": items, "next": further}
+
+
+def _priorities(array: Array, asked: Asked) -> Any:
+    ids, further = _chosen(array, asked)
+    for each in ids:
+        _patch(array, asked, str(each))
+    return {"action": "priority", "items": [{"id": each, "ok": True} for each in ids], "next": further}
 
 
 def _patch(array: Array, asked: Asked, number: str) -> Any:
@@ -438,6 +473,8 @@ ROUTES: dict[str, Callable[..., Any]] = {
     r"GET /v1/jobs/(\d+)/why": lambda array, asked, number: array.why(int(number)),
     r"GET /v1/jobs/(\d+)/attempts/(\d+)/log": _log,
     "POST /v1/jobs": _submit,
+    "POST /v1/selections": _select,
+    "POST /v1/jobs:priority": _priorities,
     "POST /v1/jobs:(cancel|retry|hold|release)": _bulk,
     r"POST /v1/jobs/(\d+)/(cancel|retry|hold|release)": _act,
     r"PATCH /v1/jobs/(\d+)": _patch,

@@ -18,8 +18,8 @@ from tests.tui.world import Seat
 VIEW_OWN = {"tab.next", "tab.previous", "attempt.older", "attempt.newer", "mark", "mark.range", "mark.all", "mark.none",
             "wide", "follow"}  # fmt: skip
 MOVING_OR_DRAWING = {
-    "open", "back", "command", "palette", "help", "quit", "tab.next", "tab.previous", "mark", "mark.range", "mark.all",
-    "mark.none", "bulk", "follow", "undo", "copy", "save", "log", "freeze", "utc", "stamps", "mouse", "refresh",
+    "open", "back", "command", "palette", "help", "quit", "tab.next", "tab.previous", "mark", "mark.range", "mark.none",
+    "bulk", "follow", "undo", "copy", "save", "log", "freeze", "utc", "stamps", "mouse", "refresh",
     "redraw",
 }  # fmt: skip
 
@@ -53,7 +53,7 @@ def test_what_changes_something_says_what_it_needs() -> None:
 def test_routes_of_actions_are_those_of_the_client() -> None:
     known = {f"{call.method} {call.route}" for call in (
         calls.set_priority(1, 1), calls.why(1), calls.submit({}), calls.remove_node("a"), calls.test_factory(""),
-        calls.switchover("a"), calls.verify_mirror(), calls.ack_alert(1),
+        calls.switchover("a"), calls.verify_mirror(), calls.ack_alert(1), calls.select_jobs(""),
         *(calls.act_on_node("a", action) for action in calls.NODE_ACTIONS),
         *(calls.act_on_monitor("a", action) for action in ("enable", "disable")),
     )}  # fmt: skip

@@ -36,6 +36,7 @@ OPENED = {
     "factory": ("4", "enter"),
     "node": ("3", "enter"),
     "cancel": ("2", "space", "space", "c"),
+    "cancel-all": ("2", "*", "c"),
     "bulk": ("2", "space", "b"),
     "why": ("2", "W"),
     "submit": ("2", "n"),

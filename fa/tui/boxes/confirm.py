@@ -19,7 +19,7 @@ COMMAND_ROWS = 3
 
 @dataclass(slots=True)
 class Confirm:
-    """``word``: what must be typed for "yes"; "" takes `y`."""
+    """``word``: what must be typed for "yes"; "" takes `y`. ``count``: of all, where only some are in ``objects``."""
 
     host: Host
     question: str
@@ -29,6 +29,7 @@ class Confirm:
     cost: str = ""
     summary: str = ""
     word: str = ""
+    count: int = 0
     title: str = "Are you sure?"
     edit: Edit = field(default_factory=Edit)
 
@@ -37,8 +38,10 @@ class Confirm:
         listed = min(LISTED, max(1, scene.size.height - 12), len(self.objects))
         rows = [*wrapped(self.question, room, "title"), line(Span(""))]
         rows += [line(say(f"  {each}")) for each in self.objects[:listed]]
-        if len(self.objects) > listed:
-            rows.append(line(say(f"  … and {len(self.objects) - listed} more: {self.summary}", "dim")))
+        more = (self.count or len(self.objects)) - listed
+        if more > 0:
+            told = f": {self.summary}" if self.summary else ""
+            rows.append(line(say(f"  … and {more:,} more{told}", "dim")))
         if self.cost:
             rows += [line(Span("")), *wrapped(self.cost, room, "warn")]
         rows += [line(Span("")), *(command_lines(self.cli, room) if self.cli else ()), line(Span(""))]

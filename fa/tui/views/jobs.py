@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,16 +11,16 @@ from fa.client import calls
 from fa.errors import FaError
 from fa.tui.host import Host, sentence
 from fa.tui.line import Line, Span, crop, line, say
+from fa.tui.marks import Chosen, Marks
 from fa.tui.panel import frame, panel
 from fa.tui.roll import Roll
 from fa.tui.scene import Scene
 from fa.tui.table import body, fitted, header
-from fa.tui.values import Job, read, read_list
+from fa.tui.values import Job, Selection, read, read_list
 from fa.tui.views.job_cells import columns
 from fa.tui.views.job_facts import preview
 from fa.tui.window import Order, Side, Window, read_page
 
-MARKS_MAX = 10_000  # each is held here and sent by its number, a thousand in a request; the CLI takes any number
 PREVIEW_ROWS = 30  # screens from this height on show the chosen job below the list
 CATCH_UP = 80  # rows known to be old that are asked for in one tick: a query takes 1,000 characters
 
@@ -41,7 +41,7 @@ class Jobs:
         self.host = host
         self.window = Window(Order())
         self.roll = Roll()
-        self.marks: dict[int, Job] = {}
+        self.marks = Marks()
         self.newer: set[int] = set()
         self._asked_for: set[int] = set()  # what was newer when the list was asked for: its answer has them
         self.wide, self.following, self.trouble, self.loaded = False, True, "", False
@@ -139,6 +139,9 @@ class Jobs:
             return
         self._reading = False
         page = read_page(order, told)
+        if self.marks.chosen and self.marks.chosen.query != order.query:
+            self.marks.clear()
+            self.host.toast("the filter changed: what was marked as a whole is unmarked")
         same, kept = order == self.window.order and not order.reversed, self.what()
         self.window = Window(order)
         self.window.reset(page)
@@ -236,13 +239,13 @@ class Jobs:
         job = self.what()
         match action:
             case "mark" if job:
-                self._mark(job)
+                self._say(self.marks.toggle(job))
                 self.roll.move(1)
                 self._look_ahead()
             case "mark.range" if job:
                 self._mark_range()
             case "mark.all":
-                self._mark_page(self.window.order.call())
+                self._mark_all()
             case "mark.none":
                 self.marks.clear()
             case "wide":
@@ -265,41 +268,35 @@ class Jobs:
             return False
         return True
 
-    def _mark(self, job: Job) -> None:
-        if self.marks.pop(job.id, None) is None:
-            self._add([job])
-
-    def _add(self, jobs: Sequence[Job]) -> None:
-        """Mark jobs, as many as can be."""
-        for job in jobs:
-            if len(self.marks) >= MARKS_MAX and job.id not in self.marks:
-                self.host.toast(f"{MARKS_MAX:,} are marked: a bulk takes no more", "warn")
-                return
-            self.marks[job.id] = job
+    def _say(self, why_not: str) -> None:
+        if why_not:
+            self.host.toast(why_not, "warn")
 
     def _mark_range(self) -> None:
-        last = next(reversed(self.marks), None)
+        last = next(reversed(self.marks.jobs), None)
         start = self.window.place(last) if last is not None else None
         start = self.roll.at if start is None else start
         low, high = sorted((start, self.roll.at))
-        self._add(self.window.rows[low : high + 1])
+        self._say(self.marks.add(self.window.rows[low : high + 1]))
 
-    def _mark_page(self, call: calls.Call) -> None:
-        """All that match, by explicit ids, page by page: what is acted on later is what was marked, not what matches
-        by then."""
-        self.host.send(call._replace(query={**call.query, "limit": "500"}), partial(self._marked, self._asked))
-
-    def _marked(self, asked: int, told: Any) -> None:
-        if asked != self._asked:
-            return
-        page = read_page(self.window.order, told)
-        for job in page.rows[: MARKS_MAX - len(self.marks)]:
-            self.marks[job.id] = job
-        if page.down and len(self.marks) < MARKS_MAX:
-            self._mark_page(page.down)
+    def _mark_all(self) -> None:
+        """What is done later is done to what is listed now. A list that is here whole is marked by its ids, which can
+        be taken back; of a longer one the array keeps the set."""
+        if self.window.rows and self.window.whole and not self.marks.chosen:
+            self._say(self.marks.add(self.window.rows))
+            self.host.toast(f"{len(self.marks):,} marked")
         else:
-            more = "; there are more, and a bulk takes no more (the command line does)" if page.down else ""
-            self.host.toast(f"{len(self.marks):,} marked{more}")
+            self.host.send(calls.select_jobs(self.query), partial(self._selected, self.query))
+
+    def _selected(self, query: str, told: Any) -> None:
+        if query != self.query:
+            return  # the filter was changed meanwhile
+        kept = read(Selection, told)
+        if not kept.count:
+            self.host.toast("no job matches")
+            return
+        self.marks.choose(Chosen(kept, query))
+        self.host.toast(f"{kept.count:,} marked: all that match now, and none that come later")
 
     def click(self, row: int) -> None:
         at = self.roll.top + row - self._first_row
