@@ -17,7 +17,7 @@ from fa.core.tables import Quarantine, Remembered
 from fa.store import rows
 from fa.store.monitor_readers import MonitorReaders
 from fa.store.notice_tables import notice_of
-from fa.store.pages import LIMIT_MAX, JobView, Page, Place, read_jobs, views_of
+from fa.store.pages import LIMIT_MAX, JobView, Page, Place, counts_of, read_jobs, views_of
 from fa.store.pool import Pool, Snapshot
 from fa.store.queries import SQL
 from fa.store.rows import Row
@@ -90,8 +90,14 @@ class Readers(MonitorReaders):
         """By product, then number."""
         return await self._all("attempts_of_job", (job,), rows.attempt_of)
 
-    async def counts(self) -> dict[JobState, int]:
-        return {JobState(state): jobs for state, jobs in await self._all("counts", (), tuple)}
+    async def overview(self) -> tuple[dict[JobState, int], tuple[Alert, ...]]:
+        """Jobs by state and the open alerts, at one moment: it waits at the gate once."""
+
+        def work(connection: sqlite3.Connection) -> tuple[dict[JobState, int], list[Any]]:
+            return counts_of(connection), _run(connection, "alerts", (False, LIMIT_MAX))
+
+        counts, alerts = (await self.see(work)).value
+        return counts, tuple(rows.alert_of(row) for row in alerts)
 
     async def remembered(self, key: str) -> Remembered | None:
         return await self._one("remembered", (key,), rows.remembered_of)

@@ -75,6 +75,10 @@ async def readers(store: Store, gate: Gate) -> AsyncIterator[Readers]:
     await readers.close()
 
 
+async def counts_of(readers: Readers) -> dict[JobState, int]:
+    return (await readers.overview())[0]
+
+
 async def test_a_job_comes_with_tasks_and_attempts(store: Store, readers: Readers) -> None:
     job = add_job(store.tables)
     second, first = add_task(store.tables, job, ordinal=1), add_task(store.tables, job, ordinal=0)
@@ -103,7 +107,7 @@ async def test_nothing_is_shown_before_it_is_acknowledged(store: Store, readers:
     add_job(store.tables)
     store.commit()
     gate.acknowledged = 1
-    reading = asyncio.ensure_future(readers.counts())
+    reading = asyncio.ensure_future(counts_of(readers))
     while not gate.asked:
         await asyncio.sleep(0.001)
     assert not reading.done()
@@ -111,6 +115,18 @@ async def test_nothing_is_shown_before_it_is_acknowledged(store: Store, readers:
     gate.moved.set()
     counts = await asyncio.wait_for(reading, PATIENCE)
     assert counts == dict.fromkeys(JobState, 0) | {JobState.QUEUED: 1}
+
+
+async def test_a_status_waits_once_for_one_snapshot(store: Store, readers: Readers, gate: Gate) -> None:
+    """While much is written each wait takes a group commit."""
+    add_job(store.tables)
+    alert = Alert(0, 5, "disk.low", "node/a", "little room")
+    store.tables.add_alert(alert)
+    store.commit()
+    counts, alerts = await readers.overview()
+    assert counts == dict.fromkeys(JobState, 0) | {JobState.QUEUED: 1}
+    assert [found.subject for found in alerts] == ["node/a"]
+    assert gate.asked == [2]
 
 
 async def test_what_is_not_committed_is_not_seen(store: Store, readers: Readers) -> None:
@@ -203,18 +219,18 @@ async def test_many_reads_share_few_connections(store: Store, readers: Readers) 
 
 async def test_a_reader_that_gave_up_harms_nobody(store: Store, readers: Readers) -> None:
     for _ in range(8):
-        reading = asyncio.ensure_future(readers.counts())
+        reading = asyncio.ensure_future(counts_of(readers))
         await asyncio.sleep(0)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
-    assert sum((await asyncio.wait_for(readers.counts(), PATIENCE)).values()) == 0
+    assert sum((await asyncio.wait_for(counts_of(readers), PATIENCE)).values()) == 0
 
 
 async def test_readers_cannot_write(readers: Readers) -> None:
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         await readers.see(lambda connection: connection.execute("DELETE FROM job"))
-    assert sum((await readers.counts()).values()) == 0
+    assert sum((await counts_of(readers)).values()) == 0
 
 
 async def test_no_snapshot_is_kept_between_reads(store: Store, readers: Readers) -> None:
@@ -222,7 +238,7 @@ async def test_no_snapshot_is_kept_between_reads(store: Store, readers: Readers)
     for _ in range(3):
         add_job(store.tables)
         store.commit()
-        await readers.counts()
+        await counts_of(readers)
     store.connection.execute("COMMIT")
     busy, frames, moved = store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     assert (busy, frames, moved) == (0, 0, 0)
@@ -246,13 +262,13 @@ async def test_reopen_finds_the_file_that_took_the_place(store: Store, readers: 
     other.connection.execute("COMMIT")
     other.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     other.connection.close()
-    reading = asyncio.gather(*(readers.counts() for _ in range(20)))
+    reading = asyncio.gather(*(counts_of(readers) for _ in range(20)))
     store.connection.close()
     for end in ("-wal", "-shm"):
         Path(f"{store.path}{end}").unlink(missing_ok=True)
     other.path.replace(store.path)
     await asyncio.wait_for(readers.reopen(), PATIENCE)
-    assert sum((await readers.counts()).values()) == 3
+    assert sum((await counts_of(readers)).values()) == 3
     await asyncio.wait_for(reading, PATIENCE)
 
 
@@ -262,10 +278,10 @@ async def test_closed_readers_say_so(store: Store, gate: Gate, tmp_path: Path) -
     readers = await Readers.open(store.path, gate)
     await readers.close()
     with pytest.raises(Closed):
-        await readers.counts()
+        await counts_of(readers)
     await readers.close()
     await readers.reopen()
-    assert await readers.counts()
+    assert await counts_of(readers)
     await readers.close()
 
 

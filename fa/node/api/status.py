@@ -60,8 +60,7 @@ async def _counted(call: Call) -> tuple[dict[str, int] | None, int]:
     where the store does not acknowledge: a status is asked just then."""
     try:
         async with asyncio.timeout(COORDINATOR_SECONDS):
-            counts = await call.gateway.readers.counts()
-            alerts = await call.gateway.readers.alerts()
+            counts, alerts = await call.gateway.readers.overview()
     except (Unavailable, TimeoutError):
         return None, 0
     unseen = sum(alert.acked_at is None for alert in alerts)

@@ -70,7 +70,7 @@ async def test_a_store_that_does_not_acknowledge_keeps_no_status_waiting(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(status_route, "COORDINATOR_SECONDS", 0.01)
-    monkeypatch.setattr(one.node.readers, "counts", never)
+    monkeypatch.setattr(one.node.readers, "overview", never)
     one.node.now = replace(STANDING, mirror="stalled", why="No majority answers.")
     code, shown = await one.get("/v1/status")
     assert (code, shown["health"], shown["jobs"], shown["alerts"]) == (200, "down", None, 0)
