@@ -86,14 +86,17 @@ class Dispatcher:
         """When to be woken (monotonic seconds)."""
         if not self._loaded:
             return None
-        times = (self._attendance.deadline, self._due_at, self._house_at, self.monitors.deadline)
+        times = (
+            self._attendance.deadline, self._due_at, self._house_at, self.monitors.deadline, self._reporting.deadline,
+        )  # fmt: skip
         return min((time for time in times if time is not None), default=None)
 
     # --- the one door ---
 
     def step(self, event: w.WorkEvent, now: Moment) -> Effects:
         effects = self._handle(event, now)
-        return effects + self._dispatch(now)
+        effects += self._dispatch(now)
+        return effects + self._reporting.share(effects, now)
 
     def _handle(self, event: w.WorkEvent, now: Moment) -> Effects:
         match event:

@@ -12,11 +12,19 @@ from fa.core.runs import Runs
 from fa.core.work import Key, Moment, Report, ReportKind
 from fa.errors import Conflict, FaError
 
+SHARE_WITHIN = 0.01  # seconds that the news of a published output may wait for a commit to share
+
 
 class Reporting:
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
         self._in_flight: set[tuple[Key, ReportKind]] = set()
+        self._waiting: list[Report] = []
+        self._share_at: float | None = None
+
+    @property
+    def deadline(self) -> float | None:
+        return self._share_at
 
     def reported(self, report: Report, now: Moment) -> Effects:
         flight = (report.key, report.kind)
@@ -28,6 +36,26 @@ class Reporting:
         if command is None:
             return [_heard(report)]
         self._in_flight.add(flight)
+        if report.kind is ReportKind.PUBLISHED and self._crew.runs.shares(report.key):
+            self._waiting.append(report)
+            self._share_at = self._share_at or now.mono + SHARE_WITHIN
+            return []
+        return self._commit(report, command)
+
+    def share(self, effects: Effects, now: Moment) -> Effects:
+        """Nobody's slot waits for the news that an output is published: while others run, it goes with what is
+        committed anyway, or alone after a moment."""
+        if self._share_at is None:
+            return []
+        if now.mono < self._share_at and not any(isinstance(effect, w.Commit) for effect in effects):
+            return []
+        waiting, self._waiting, self._share_at = self._waiting, [], None
+        more: Effects = []
+        for report in waiting:
+            more += self._commit(report, c.FinishAttempt(report.task, report.attempt, now.wall))
+        return more
+
+    def _commit(self, report: Report, command: c.Command) -> Effects:
         return self._crew.commit(command, lambda done, _: self._carried(report, done.result))
 
     def _release(self, report: Report) -> None:

@@ -75,6 +75,10 @@ class Runs:
         run = self._by_task.get(key[0])
         return run if run is not None and run.attempt == key[1] else None
 
+    def shares(self, key: Key) -> bool:
+        """Whether it counts, and others beside it."""
+        return self.get(key) is not None and len(self._by_task) > 1
+
     def of_task(self, task: int) -> Run | None:
         return self._by_task.get(task)
 

@@ -20,6 +20,7 @@ from fa.core.commands import Order
 from fa.core.scheduling import holders, slots_of
 from fa.core.work import Key, Moment, Report, ReportKind, Running
 
+RELEASE_AFTER = 0.01  # seconds after the end of an encoder until a beat says so, if its wish to publish did not
 REPEAT_AFTER = 2.0  # seconds until a report or a failed rename is tried again
 DURABLE = frozenset({ReportKind.WANTS_PUBLISH, ReportKind.FAILED, ReportKind.UNSETTLED})
 KNOWN_MAX = 10_000  # finished attempts remembered, so that a late order does not start one again
@@ -36,6 +37,7 @@ class Worker:
         self._beats = 0
         self._heard_at: float | None = None
         self._beat_at: float | None = None
+        self._release_at: float | None = None
         self._offer: w.Offer | None = None
         self._running: dict[Key, Running] = {}
         self._stopping: set[Key] = set()
@@ -62,14 +64,16 @@ class Worker:
     @property
     def deadline(self) -> float | None:
         """When to be woken (monotonic seconds)."""
-        return self._beat_at
+        if self._beat_at is None or self._release_at is None:
+            return self._beat_at
+        return min(self._beat_at, self._release_at)
 
     def step(self, event: w.WorkEvent, now: Moment) -> list[w.WorkEffect]:
         match event:
             case w.Told(_, message):
                 return self._told(message, now)
             case w.Progressed(running):
-                return self._progressed(running)
+                return self._progressed(running, now)
             case w.Encoded():
                 return self._encoded(event, now)
             case w.AttemptFailed(task, attempt, error, permanent, blame):
@@ -168,12 +172,14 @@ class Worker:
 
     # --- what became of attempts ---
 
-    def _progressed(self, running: Running) -> list[w.WorkEffect]:
+    def _progressed(self, running: Running, now: Moment) -> list[w.WorkEffect]:
         known = self._running.get(running.key)
         if known is None or known.delivering:  # once it is encoded, late news of that is none
             return []
         self._running[running.key] = replace(running, cost=known.cost, slot_class=known.slot_class)
-        return self._tell(self._beat()) if running.delivering else []  # at once: its slots are open
+        if running.delivering and self._release_at is None:
+            self._release_at = now.mono + RELEASE_AFTER  # its slots are open
+        return []
 
     def _encoded(self, event: w.Encoded, now: Moment) -> list[w.WorkEffect]:
         key = (event.task, event.attempt)
@@ -181,7 +187,10 @@ class Worker:
             return [w.Discard(event.part), *self._ended(Report(self._name, *key, ReportKind.STOPPED), now)]
         self._running[key] = replace(self._running[key], phase="delivering", progress=1.0, eta=None)
         wish = Report(self._name, *key, ReportKind.WANTS_PUBLISH, part=event.part, output=event.output)
-        return self._report(wish, now)
+        effects = self._report(wish, now)
+        if not any(each.delivering and each.key not in self._reports for each in self._running.values()):
+            self._release_at = None  # the wish says the same, and both are carried out in one commit
+        return effects
 
     def _ended(self, report: Report, now: Moment) -> list[w.WorkEffect]:
         """An encode came to its end; one that was over already has said so."""
@@ -236,8 +245,9 @@ class Worker:
 
     def _tick(self, now: Moment) -> list[w.WorkEffect]:
         effects: list[w.WorkEffect] = []
-        if self._beat_at is None or now.mono >= self._beat_at:
-            self._beat_at = now.mono + self._heartbeat
+        due = self.deadline
+        if due is None or now.mono >= due:
+            self._beat_at, self._release_at = now.mono + self._heartbeat, None
             effects += self._tell(self._beat())
         effects += self._repeat(now)
         if self._heard_at is not None and now.mono >= self._heard_at + self._orphan_after:

@@ -86,9 +86,8 @@ async def carry_out(shop: Workshop, order: Order, show: Show) -> Encoded | Attem
         product = recipe.product(order.product)
         if product is None:
             raise Hopeless(f"Factory {order.factory} has no product {order.product}.")
-        source_root = shop.volumes.root(parse_place(order.source).volume, write=False)
-        part = await asyncio.to_thread(_prepare, shop.volumes, order, recipe)
-        source = await asyncio.to_thread(_open_source, source_root, parse_place(order.source))
+        source = await asyncio.to_thread(_prepare, shop.volumes, order, recipe)
+        part = _part_for(order)
         try:
             return await _encode(shop, order, recipe, product, source, part, show)
         finally:
@@ -121,8 +120,15 @@ def _say(error: OSError, order: Order) -> str:
     return f"{order.source} → {order.destination}: {words}. Look at the volumes and their permissions."
 
 
-def _prepare(volumes: Volumes, order: Order, recipe: Factory) -> Place:
-    """Look at the destination, and make the folder for parts. Blocking."""
+def _part_for(order: Order) -> Place:
+    owner = parts.Owner(order.node, order.boot)
+    return parts.new_part(parse_place(order.destination).volume, owner, order.job, order.product, order.attempt)
+
+
+def _prepare(volumes: Volumes, order: Order, recipe: Factory) -> Source:
+    """Look at the destination, make the folder for parts, and open the source. Blocking."""
+    source = parse_place(order.source)
+    source_root = volumes.root(source.volume, write=False)
     final = parse_place(order.destination)
     root = volumes.root(final.volume)
     folder, name = split(final.path)
@@ -134,8 +140,7 @@ def _prepare(volumes: Volumes, order: Order, recipe: Factory) -> Place:
     except (NotADirectoryError, FileExistsError):
         raise Hopeless(f"A file stands where {final} needs a folder.", hint="Move it away.") from None
     parts.make_part_folder(root)
-    owner = parts.Owner(order.node, order.boot)
-    return parts.new_part(final.volume, owner, order.job, order.product, order.attempt)
+    return _open_source(source_root, source)
 
 
 def _check_free(fd: int, name: str, final: Place, recipe: Factory) -> None:
@@ -182,6 +187,7 @@ async def _encode(
         elif product.exec:
             place = parse_place(order.source)  # a site's tool gets the path as the volume has it
             path = f"{shop.volumes.root(place.volume, write=False)}/{place.path}"
+        durable = _Durable()
         request = EncodeRequest(
             product,
             path,
@@ -193,9 +199,12 @@ async def _encode(
             programs=shop.programs,
             info=info,
             pass_fds=(source.fd,) if path == source.path else (),
+            opened=True,
+            finish=durable.make,
         )
         result = await perform(request, lambda report: show(_running(order, report)))
-        return await _conclude(order, result, root, part, source, shop)
+        durable.check()
+        return await _conclude(order, result, part, source, shop)
     finally:
         if local:
             await asyncio.to_thread(local.unlink, missing_ok=True)
@@ -214,15 +223,32 @@ def _running(order: Order, report: Report) -> Running:
 
 
 async def _conclude(
-    order: Order, result: EncodeResult | EncodeFailure, root: str, part: Place, source: Source, shop: Workshop
+    order: Order, result: EncodeResult | EncodeFailure, part: Place, source: Source, shop: Workshop
 ) -> Encoded | AttemptFailed:
     if isinstance(result, EncodeFailure):
         await _clean(shop, part)
         return _failed(order, _named(result.sentence, source, order), result.permanent, result.code != "surroundings")
-    await asyncio.to_thread(_make_durable, Path(root, part.path))
     reached("part durable")
     made = Output(order.destination, result.digest.bytes, result.digest.sha256)
     return Encoded(order.task, order.attempt, str(part), made)
+
+
+class _Durable:
+    """Makes a part durable in the thread that has read it. Its trouble is that of this destination, not of the encode:
+    it is kept, and raised where the others of the kind are judged."""
+
+    def __init__(self) -> None:
+        self._trouble: OSError | None = None
+
+    def make(self, path: Path) -> None:
+        try:
+            _make_durable(path)
+        except OSError as error:
+            self._trouble = error
+
+    def check(self) -> None:
+        if self._trouble is not None:
+            raise self._trouble
 
 
 def _make_durable(path: Path) -> None:

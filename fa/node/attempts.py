@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ class Attempts:
     def __init__(self, shop: Workshop, post: Callable[[Any], None]) -> None:
         self._shop = shop
         self._post = post
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._others: set[asyncio.Task[None]] = set()
 
@@ -47,7 +48,10 @@ class Attempts:
 
     def _show(self, running: w.Running) -> None:
         """From the loop, or from the thread that copies."""
-        self._loop.call_soon_threadsafe(self._post, w.Progressed(running))
+        if threading.get_ident() == self._thread:
+            self._post(w.Progressed(running))
+        else:
+            self._loop.call_soon_threadsafe(self._post, w.Progressed(running))
 
     def stop(self, effect: w.StopAttempt) -> None:
         task = self._tasks.get((effect.task, effect.attempt))

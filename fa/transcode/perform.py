@@ -54,8 +54,9 @@ LOUDNESS_CLOSE = 0.2
 class EncodeRequest:
     """Everything about one attempt. Paths are absolute; ``output`` is a name never used before, on the file system of
     the destination. ``programs`` are the tools that this node allows to exec products, by name. ``info`` saves the
-    probe when the caller has it already. ``pass_fds`` are descriptors that the child inherits, for sources of the form
-    ``/proc/self/fd/N``. ``stall_after`` is in seconds."""
+    probe when the caller has it already, ``opened`` a look at a source that the caller has open. ``pass_fds`` are
+    descriptors that the child inherits, for sources of the form ``/proc/self/fd/N``. ``finish`` is called with the
+    accepted output, in the thread that has read it. ``stall_after`` is in seconds."""
 
     product: Product
     source: str
@@ -68,6 +69,8 @@ class EncodeRequest:
     programs: Mapping[str, str] = field(default_factory=dict)
     info: MediaInfo | None = None
     pass_fds: tuple[int, ...] = ()
+    opened: bool = False
+    finish: Callable[[Path], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,17 +179,18 @@ class _Attempt:
         request, output = self._request, Path(self._request.output)
         check_source(target, expected, outcome)
         made = await check_output(request.tools, request.sandbox, target, expected, outcome, output)
-        return EncodeResult(await asyncio.to_thread(digest, output), made, self.cpu, self.loudness)
+        return EncodeResult(await asyncio.to_thread(_finished, output, request.finish), made, self.cpu, self.loudness)
 
     async def _make_by_tool(self) -> EncodeResult:
         request = self._request
         name = request.product.exec[0]
         if name not in request.programs:
             raise Transient(f"This node does not allow the program {name}.", hint="Add it to the node's settings.")
-        await asyncio.to_thread(file_size, request.source)
+        if not request.opened:
+            await asyncio.to_thread(file_size, request.source)
         await self._run(exec_step(request.product.exec, request.programs[name], request.source, request.output), None)
         self._report(Report("accept", 1.0))
-        made = await asyncio.to_thread(_written, Path(request.output))
+        made = await asyncio.to_thread(_written, Path(request.output), request.finish)
         return EncodeResult(made, None, self.cpu)
 
     async def _run(self, step: Step, duration: float | None) -> Outcome:
@@ -220,7 +224,14 @@ def _bounded(limits: Limits, duration: float | None) -> Limits:
     return replace(limits, file_size=min(limits.file_size, most))
 
 
-def _written(output: Path) -> Digest:
+def _finished(output: Path, finish: Callable[[Path], None] | None) -> Digest:
+    made = digest(output)
+    if finish:
+        finish(output)
+    return made
+
+
+def _written(output: Path, finish: Callable[[Path], None] | None) -> Digest:
     if not output.exists():
         raise BadOutput(
             "The tool ended well, but wrote no output.", hint="It must write to the path given as {output}."
@@ -228,4 +239,6 @@ def _written(output: Path) -> Digest:
     made = digest(output)
     if not made.bytes:
         raise BadOutput("The tool ended well, but its output is empty.")
+    if finish:
+        finish(output)
     return made

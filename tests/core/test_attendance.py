@@ -11,6 +11,7 @@ from fa.core import work as w
 from fa.core.attendance import ILL_PATIENCE, PUBLISH_PATIENCE
 from fa.core.members import RESEND_AFTER, TOLD_MAX, Member, is_older, volumes_of
 from fa.core.model import NewJob, NodeMode
+from fa.core.reporting import SHARE_WITHIN
 from fa.core.work import ReportKind
 from fa.errors import StoreFull
 from tests.core.book import AT, OFFERS, books, view
@@ -353,6 +354,7 @@ def test_the_publish_of_a_lost_node_is_finished_by_another(desk: Desk) -> None:
     desk.tick(RESEND_AFTER, beats="a")
     assert [grant.task for grant in desk.said(w.Grant, "a")] == [2], "until it is done"
     desk.report("a", (2, 1), ReportKind.PUBLISHED)
+    desk.tick(SHARE_WITHIN, beats="a")
     assert desk.book.task(2).state == "succeeded"
     desk.report("b", (2, 1), ReportKind.PUBLISHED)
     assert desk.said(w.Heard, "b") == [w.Heard(2, 1, ReportKind.PUBLISHED)], "it knows no better"

@@ -14,6 +14,7 @@ from fa.core.ledger import Outcome
 from fa.core.members import RESEND_AFTER
 from fa.core.model import NewJob, NodeMode, Output
 from fa.core.position import EMPTY
+from fa.core.reporting import SHARE_WITHIN
 from fa.core.work import ReportKind
 from fa.errors import StoreFull, Unavailable
 from tests.core.book import AT, ONE, books, row, view
@@ -276,6 +277,45 @@ def test_a_grant_is_told_when_it_is_committed(desk: Desk) -> None:
     assert desk.said(w.Heard) == [w.Heard(1, 1, ReportKind.PUBLISHED)]
     assert desk.dispatcher.runs_on("a") == ()
     assert desk.book.task(1).state == "succeeded"
+
+
+def test_news_of_a_published_output_shares_a_commit_while_others_run(desk: Desk) -> None:
+    begin(desk, "a")
+    submit(desk, 2)
+    first, second = desk.orders()
+    desk.wish(first)
+    desk.report("a", (1, 1), ReportKind.PUBLISHED)
+    desk.report("a", (1, 1), ReportKind.PUBLISHED)
+    assert desk.commands(c.FinishAttempt) == []
+    assert desk.dispatcher.deadline is not None
+    assert desk.dispatcher.deadline <= desk.now + SHARE_WITHIN
+    desk.wish(second)
+    (finish,) = desk.commands(c.FinishAttempt)
+    assert (finish.task, desk.book.task(1).state, desk.book.task(2).state) == (1, "succeeded", "publishing")
+    assert desk.said(w.Heard) == [w.Heard(1, 1, ReportKind.PUBLISHED)]
+
+
+def test_it_does_not_wait_for_long(desk: Desk) -> None:
+    begin(desk, "a")
+    submit(desk, 2)
+    desk.wish(desk.orders()[0])
+    desk.report("a", (1, 1), ReportKind.PUBLISHED)
+    desk.tick(SHARE_WITHIN)
+    assert desk.said(w.Heard) == [w.Heard(1, 1, ReportKind.PUBLISHED)]
+
+
+def test_news_that_waits_goes_with_the_reign(desk: Desk) -> None:
+    begin(desk, "a")
+    submit(desk, 2)
+    desk.wish(desk.orders()[0])
+    desk.report("a", (1, 1), ReportKind.PUBLISHED)
+    desk.step(w.Deposed())
+    desk.tick(SHARE_WITHIN)
+    assert desk.commands(c.FinishAttempt) == []
+    desk.serve(EPOCH + 1)
+    desk.report("a", (1, 1), ReportKind.PUBLISHED)
+    desk.tick(SHARE_WITHIN)
+    assert desk.book.task(1).state == "succeeded", "the node says it again"
 
 
 def test_a_grant_for_what_is_not_known_here_is_not_told(desk: Desk) -> None:

@@ -11,7 +11,7 @@ from fa.core import worker as worker_module
 from fa.core.commands import Order
 from fa.core.model import Output
 from fa.core.work import PublishResult, Report, ReportKind, Running
-from fa.core.worker import REPEAT_AFTER, Worker
+from fa.core.worker import RELEASE_AFTER, REPEAT_AFTER, Worker
 from tests.core.book import view
 
 OUTPUT = Output("san:out/1.mp4", 5, "ab")
@@ -156,14 +156,27 @@ def test_progress_is_kept_with_what_it_costs(bench: Bench) -> None:
 # --- slots ---
 
 
-def test_when_an_encoder_has_ended_its_slots_are_open_and_that_is_told_at_once(bench: Bench) -> None:
+def test_when_an_encoder_has_ended_its_slots_are_open_and_that_is_told_soon(bench: Bench) -> None:
     bench.run(order(1), order(2))
-    (beat,) = beats(bench.step(w.Progressed(Running(1, 1, "delivering", 1.0))))
+    assert bench.step(w.Progressed(Running(1, 1, "delivering", 1.0))) == []
+    assert bench.worker.deadline == bench.now + RELEASE_AFTER
+    (beat,) = beats(bench.tick(RELEASE_AFTER))
     assert [running.delivering for running in beat.running] == [True, False]
-    assert bench.step(w.Progressed(Running(1, 1, "delivering", 1.0))) == [], "once"
+    assert bench.step(w.Progressed(Running(1, 1, "delivering", 1.0))) == []
+    assert bench.worker.deadline == bench.now + 0.5, "once"
     assert bench.step(w.Progressed(Running(1, 1, "flipping", 0.9))) == [], "late news"
     bench.run(order(3))
     assert bench.told(order(4)) == [], "two encode"
+
+
+def test_a_wish_that_follows_at_once_says_it_as_well(bench: Bench) -> None:
+    bench.run(order(1), order(2))
+    bench.step(w.Progressed(Running(1, 1, "delivering", 1.0)))
+    bench.step(w.Progressed(Running(2, 1, "delivering", 1.0)))
+    bench.encoded()
+    assert bench.worker.deadline == bench.now + RELEASE_AFTER, "nobody knows of the other one"
+    bench.step(w.Encoded(2, 1, PART, OUTPUT))
+    assert bench.worker.deadline == bench.now + 0.5
 
 
 def test_behind_a_destination_that_hangs_no_work_piles_up(bench: Bench) -> None:

@@ -155,10 +155,11 @@ class Node:
             self._woken_at is None or deadline < self._woken_at or self._woken_at < self._world.now
         ):
             self._woken_at = max(deadline, self._world.now)
-            self._world.after(self._woken_at - self._world.now, self._wake, self.boot)
+            self._world.after(self._woken_at - self._world.now, self._wake, self.boot, self._woken_at)
 
-    def _wake(self, boot: int) -> None:
-        if self.alive and boot == self.boot and not self.paused:
+    def _wake(self, boot: int, at: float) -> None:
+        """Not for a deadline that gave way to an earlier one."""
+        if self.alive and boot == self.boot and not self.paused and at == self._woken_at:
             self._woken_at = None
             deadline = self.machine.deadline
             if deadline is not None and deadline <= self._world.now:

@@ -36,7 +36,7 @@ def test_seeds_hold() -> None:
 @pytest.mark.parametrize("name", FAST)
 def test_a_planted_bug_is_caught(name: str) -> None:
     mutant: Mutant = next(mutant for mutant in MUTANTS if mutant.name == name)
-    assert caught(mutant, 25), f"{name} ({mutant.rule}) was not caught"
+    assert caught(mutant), f"{name} ({mutant.rule}) was not caught"
 
 
 def test_a_planted_bug_leaves_nothing_behind() -> None:
