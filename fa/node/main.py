@@ -52,7 +52,7 @@ async def _run(place: StateDir, settings: Settings) -> int:
     await node.take_leave()
     running.cancel()
     await node.stop()
-    return 0
+    return _leave(0)
 
 
 def _leave_alone_what_stays() -> None:
@@ -66,8 +66,14 @@ def _ended(running: asyncio.Task[None]) -> int:
     """The core or a performer ended the node: leave at once, without touching the store again."""
     trouble = running.exception()
     log.critical("this node ends: %s", trouble, exc_info=None if isinstance(trouble, NodeStopped) else trouble)
+    return _leave(EXIT_STORE)
+
+
+def _leave(code: int) -> int:
+    """At once: Python would wait, for ever, for its threads, of which one may wait for a volume that hangs."""
     logging.shutdown()
-    os._exit(EXIT_STORE)
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def notify(state: str) -> None:

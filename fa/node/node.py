@@ -54,6 +54,7 @@ log = logging.getLogger(__name__)
 HAND_OVER_PATIENCE = 10.0  # seconds
 READ_PATIENCE = 5.0
 LEAVE_PATIENCE = 5.0
+VOLUME_PATIENCE = 5.0  # for what may wait for a mount that hangs, when the node stops
 LEAD_AGAIN = 1.0
 _NOT_OF_THE_ARRAY = (w.Asked, w.Carried)  # the array core never sees them, so that this node stands as before
 
@@ -165,7 +166,8 @@ class Node:
             log.warning("the lead could not be handed over: %s", error)
 
     async def stop(self) -> None:
-        """In order: answer nobody any more, kill what runs, close the store."""
+        """In order: answer nobody any more, kill what runs, close the store. Who waits for a volume that hangs is left
+        behind: its parts are swept up later, the store is not."""
         if self._server:
             await self._server.quiet()
         for task in list(self._tasks):
@@ -174,11 +176,9 @@ class Node:
         await self.links.close()
         if self._server:
             await self._server.stop()
-        await self.voters.close()
-        await self.attempts.close()
-        await self.monitors.close()
+        await _for_a_while(self.voters.close(), self.attempts.close(), self.monitors.close())
         self._shop.sandbox.close()
-        await self._shop.volumes.stop()
+        await _for_a_while(self._shop.volumes.stop())
         await self.keeper.close()
         self.disk.close()
         self._disk.shutdown()
@@ -381,3 +381,9 @@ class Node:
         self._tasks.discard(task)
         if not task.cancelled() and (trouble := task.exception()):
             log.error("background work of this node failed", exc_info=trouble)
+
+
+async def _for_a_while(*endings: Coroutine[Any, Any, None]) -> None:
+    _, left = await asyncio.wait([asyncio.create_task(ending) for ending in endings], timeout=VOLUME_PATIENCE)
+    if left:
+        log.warning("a volume hangs: what waits for it is left behind")
