@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
+from fa.node.api import shapes
 from fa.tui.job_acts import can
 from fa.tui.marks import MARKS_MAX, WITHOUT_MAX, Chosen, Marks
 from fa.tui.values import Job, Selection, read
-from tests.tui.fake import Array
+from tests.tui.fake import Array, Asked, answer
 from tests.tui.world import Seat
 
 
@@ -101,7 +104,11 @@ def test_only_the_set_is_acted_on_part_after_part() -> None:
     assert seat.toast == "12,000 jobs held" and not seat.desk.jobs.marks
     assert 12_001 not in seat.array.changed and len(seat.array.changed) == 12_000
     assert [did.cli for did in seat.desk.did] == ["fa job hold --query ''"]
-    assert "nothing to take back" in seat.press("u").toast
+
+
+def test_what_was_done_to_a_set_is_not_taken_back_nor_what_was_done_before_it() -> None:
+    seat = Seat(Array(total=3000)).press("2", "+", "*", "h", "y")
+    assert "nothing to take back" in seat.press("u").toast and len(seat.writes()) == 3
 
 
 def test_some_are_taken_out_of_the_set() -> None:
@@ -212,3 +219,16 @@ def test_whoever_may_only_look_marks_no_set() -> None:
     seat = Seat(Array(total=3000, denied=("POST /v1/selections",), role="viewer")).press("2", "*")
     assert "does not allow it" in seat.toast and not seat.writes()
     assert "--readonly" in Seat(Array(total=3000), readonly=True).press("2", "*").toast
+
+
+def test_the_sets_of_these_tests_are_as_the_api_has_them() -> None:
+    """All fields and no others: one that the server renames must not stay in these tests."""
+    array = Array(total=30)
+    made = answer(array, Asked("POST", "/v1/selections", body={"q": ""}))
+    assert set(made) == set(shapes.SelectionShape.__struct_fields__)
+    msgspec.convert(made["states"], shapes.Counts)
+    body = {"selection": made["selection"], "after": 0, "without": []}
+    for action, more in (("cancel", {}), ("priority", {"priority": 1})):
+        told = answer(array, Asked("POST", f"/v1/jobs:{action}", body={**body, **more}))
+        assert set(told) == set(shapes.Results.__struct_fields__)
+        msgspec.convert(told, shapes.Results)

@@ -87,9 +87,8 @@ async def test_many_go_in_small_commands_and_bounded_answers(one: Site) -> None:
     ids = await submitted(one, 12)
     made = await selected(one)
     one.node.asked.clear()
-    done, after = list[int](), 0
-    parts = []
-    while after is not None:
+    done, after, parts = list[int](), 0, list[int]()
+    while after is not None and len(parts) < 4:
         _, answer = await one.post("/v1/jobs:cancel", json={"selection": made["selection"], "after": after})
         done += [row["id"] for row in answer["items"]]
         parts.append(len(answer["items"]))
