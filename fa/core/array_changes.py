@@ -87,7 +87,7 @@ class Changes:
             return None
         add = self._joining(state, leader)
         if failing and self._may_drop(state, leader, failing, add):
-            return Wish(failing, add, fewest=self._fewest(state, leader))
+            return Wish(failing, add, fewest=state.config.min_insync, gone=self.gone(leader))
         if add:
             return Wish((), add)
         if state.role is not Role.SERVING or self.pause:
@@ -125,9 +125,12 @@ class Changes:
 
     def _fewest(self, state: State, leader: Leader) -> int:
         """``min_insync``, less the members that can only come back as learners: nobody need wait for those."""
+        return min(state.config.min_insync, len(leader.view.in_sync) - len(self.gone(leader)))
+
+    def gone(self, leader: Leader) -> tuple[str, ...]:
+        """In-sync nodes whose copies are not those that were in sync."""
         copies = leader.mirror.copies
-        lost = sum(copies[node].trouble in LASTING for node in leader.view.secondaries())
-        return min(state.config.min_insync, len(leader.view.in_sync) - lost)
+        return tuple(node for node in leader.view.secondaries() if copies[node].trouble in LASTING)
 
     def _may_drop(self, state: State, leader: Leader, failing: tuple[str, ...], add: tuple[Member, ...]) -> bool:
         if len(leader.view.in_sync) - len(failing) + len(add) >= self._fewest(state, leader):

@@ -35,7 +35,9 @@ class Wish:
     add: tuple[Member, ...] = ()
     voters: Voters | None = None
     fewest: int = 1
-    """How many complete copies the next view must have."""
+    """How many complete copies the next view must have, when the one before has so many to give."""
+    gone: tuple[str, ...] = ()
+    """Nodes whose copies have none to give: what was in sync there can come back as a learner only."""
 
 
 class Outcome(Enum):
@@ -103,7 +105,7 @@ class Proposal:
             state.why = f"only {names(current.in_sync)} may lead: this copy is not in the in-sync set"
             return Outcome.EXCLUDED
         in_sync = self._in_sync(state, current)
-        if len(in_sync) < min(self.wish.fewest, len(current.in_sync)):
+        if len(in_sync) < min(self.wish.fewest, sum(member.node not in self.wish.gone for member in current.in_sync)):
             state.why = f"{names(in_sync)} alone is not enough: min_insync is {state.config.min_insync}"
             return Outcome.REFUSED
         return self._ask_to_accept(state, current, in_sync)

@@ -139,7 +139,7 @@ class Seat:
 
     def _wish_again(self, wish: Wish) -> Wish:
         """A change tried again: nobody answers heartbeats of an epoch that is over, so the links say who is there."""
-        return replace(wish, drop=self._unreachable())
+        return replace(wish, drop=self._unreachable(), gone=self._leading().changes.gone(self._leading()))
 
     def _unreachable(self) -> tuple[str, ...]:
         leader = self._leading()
