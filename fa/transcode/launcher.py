@@ -184,7 +184,17 @@ def _limit(limits: dict[str, int], niceness: int) -> None:
         hard = resource.getrlimit(which)[1]
         most = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(which, (most, most))
+    _stand_back(niceness)
+
+
+def _stand_back(niceness: int) -> None:
+    """Behind the node. Where the kernel groups processes by session (sched(7), "autogroup"), niceness counts within a
+    session only, and each child has one of its own: there the group stands back as well."""
     os.nice(niceness)
+    try:
+        _write("/proc/self/autogroup", str(niceness))
+    except OSError:
+        return  # this kernel has no such groups
 
 
 def _promise() -> None:

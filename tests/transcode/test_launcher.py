@@ -17,7 +17,7 @@ from fa.transcode import launcher
 from fa.transcode.capture import NotStarted, capture
 from fa.transcode.child import Child
 from fa.transcode.launching import Launcher, launcher_command
-from fa.transcode.sandbox import Limits, Sandbox
+from fa.transcode.sandbox import NICENESS, Limits, Sandbox
 from tests.transcode.test_runner import alive, until, wait_for
 
 
@@ -156,3 +156,12 @@ async def test_a_loop_of_its_own_has_a_launcher_of_its_own(fenced: Sandbox) -> N
 
     assert await asyncio.to_thread(asyncio.run, other()) == 3
     assert launcher_of(fenced) != first
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="needs a kernel with autogroups")
+@pytest.mark.parametrize("contain", [False, True])
+async def test_the_session_of_a_child_stands_back(contain: bool, fenced: Sandbox) -> None:
+    said: list[bytes] = []
+    await begin(fenced, "cat /proc/self/autogroup >&2; nice >&2", contain=contain, log=said.append).finish_within(20)
+    most = min(19, NICENESS + os.getpriority(os.PRIO_PROCESS, 0))
+    assert b"".join(said).split()[1:] == [b"nice", str(NICENESS).encode(), str(most).encode()]
