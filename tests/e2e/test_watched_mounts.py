@@ -139,7 +139,6 @@ def test_owners_whose_mounts_hang_for_good(one: tuple[kit.Array, Disks]) -> None
     assert [size for _, size, _ in sorted(taken(node.root / "store/fa.db"))] == sizes(folder)
 
 
-@pytest.mark.skipif("FA_HUNG" not in os.environ, reason="takes a minute: set FA_HUNG")
 def test_a_folder_that_hangs_on_a_volume_that_is_well(one: tuple[kit.Array, Disks]) -> None:
     """Only looks into folders do not return. Another node takes over, and the alert is over."""
     array, made = one
