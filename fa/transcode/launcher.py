@@ -201,8 +201,9 @@ def _promise() -> None:
     """No new privileges, death together with the launcher, and signals as a fresh process has them."""
     _set(_NO_NEW_PRIVS, 1)
     _set(_SET_DEATH_SIGNAL, signal.SIGKILL)
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(each, signal.SIG_DFL)
+    for each in signal.valid_signals():
+        if signal.getsignal(each) == signal.SIG_IGN:  # by the launcher, or by whoever started the node
+            signal.signal(each, signal.SIG_DFL)
 
 
 def _set(option: int, value: int) -> None:

@@ -71,6 +71,17 @@ async def test_it_outlives_the_signals_that_stop_a_service(fenced: Sandbox) -> N
     assert (child.returncode, launcher_of(fenced)) == (-signal.SIGTERM, before), "and its children do not"
 
 
+@pytest.fixture
+def ignores() -> Iterator[None]:
+    """As a node that was begun by `nohup` in a program that ignores something else as well."""
+    numbers = (signal.SIGHUP, signal.SIGIO)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("ignores")
 async def test_a_child_has_what_it_inherits_and_nothing_else(fenced: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "source").write_text("from the source")
     with (tmp_path / "source").open() as low:
