@@ -17,6 +17,7 @@ from tests.tui.world import Seat
 
 COLUMNS, ROWS = 110, 31
 WIDE, HIGH, MARGIN = 8, 18, 8  # pixels
+TXID = 2_117_702
 NAMES = {"a": "tx01", "b": "tx02", "c": "tx03"}
 
 
@@ -40,6 +41,23 @@ class Studio(Array):
         tasks = [{**task, "node": NAMES.get(task["node"])} for task in job["tasks"]]
         return {**job, "tasks": tasks, "source": f"san:in/show/EP{number % 90:02}_v{number}.mxf"}
 
+    def mirror(self) -> dict[str, Any]:
+        mirror = super().mirror()
+        copies = [{**copy, "node": NAMES[copy["node"]], "txid": TXID} for copy in mirror["copies"]]
+        voters = [*NAMES.values()]
+        return {
+            **mirror,
+            "coordinator": "tx01",
+            "secondaries": ["tx02"],
+            "voters": voters,
+            "copies": copies,
+            "txid": TXID,
+        }
+
+    def history(self) -> dict[str, Any]:
+        told = super().history()
+        return {**told, "items": [{name: _renamed(value) for name, value in item.items()} for item in told["items"]]}
+
     def events(self) -> dict[str, Any]:
         rows = (
             ("info", "job/481160", "succeeded after 4 min"),
@@ -49,6 +67,10 @@ class Studio(Array):
         told = zip(super().events()["items"], rows * 4, strict=True)
         items = [{**item, "severity": how, "subject": what, "text": text} for item, (how, what, text) in told]
         return {"items": items}
+
+
+def _renamed(value: Any) -> Any:
+    return " ".join(NAMES.get(word, word) for word in value.split(" ")) if isinstance(value, str) else value
 
 
 def svg(rows: list[Line]) -> str:
@@ -94,7 +116,8 @@ def _text(text: str, look: Paint, x: int, y: int) -> str:
 def main() -> None:
     seat = Seat(Studio(total=481_177, running=9), COLUMNS, ROWS)
     seat.desk.world.link.node = "tx03"
-    for key, name in (("1", "array"), ("2", "jobs")):
+    seat.desk.world.delays.extend(3.0 + n * 7 % 11 * 0.1 + (6.0 if n % 37 == 0 else 0.0) for n in range(300))
+    for key, name in (("1", "array"), ("2", "jobs"), ("6", "mirror")):
         seat.press(key)
         Path(sys.argv[1], f"dashboard-{name}.svg").write_text(svg(seat.desk.lines(COLUMNS, ROWS)))
 
