@@ -293,6 +293,12 @@ def test_an_epoch_is_never_called_a_term() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_nobody_waits_with_wait_for() -> None:
+    """`asyncio.wait_for` of Python 3.11 loses a cancellation that comes with the result (python/cpython#86296): a
+    task that was told to end goes on. `asyncio.timeout` does not."""
+    assert [path for path in FA.rglob("*.py") if "asyncio.wait_for" in path.read_text()] == []
+
+
 def test_no_file_is_large() -> None:
     large = [
         f"{at(path, 1)}: {size // 1000} kB" for path in tracked() if (size := path.stat().st_size) > KILOBYTES * 1000

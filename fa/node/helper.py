@@ -43,7 +43,8 @@ class Helper:
         try:
             if self._answer is None:
                 self._answer = asyncio.create_task(self._exchange(json.dumps(question).encode()))
-            line = await asyncio.wait_for(asyncio.shield(self._answer), timeout)
+            async with asyncio.timeout(timeout):  # not wait_for: that of Python 3.11 may lose a cancellation
+                line = await asyncio.shield(self._answer)
             self._answer = None
             if not line:
                 raise HelperEnded
@@ -91,7 +92,8 @@ class Helper:
             await asyncio.gather(answer, return_exceptions=True)
         if process:
             with contextlib.suppress(TimeoutError, OSError):
-                await asyncio.wait_for(process.communicate(b""), CLOSE_PATIENCE)
+                async with asyncio.timeout(CLOSE_PATIENCE):
+                    await process.communicate(b"")
 
 
 def helper_command(name: str, *arguments: str) -> list[str]:

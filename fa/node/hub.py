@@ -81,7 +81,8 @@ class Subscription:
         """All that waits; an empty list after ``timeout_seconds`` of silence, or when it ended and all was read."""
         if not self._waiting and not self.ended:
             try:
-                await asyncio.wait_for(self._wake.wait(), timeout_seconds)
+                async with asyncio.timeout(timeout_seconds):
+                    await self._wake.wait()
             except TimeoutError:
                 return []
         self._wake.clear()

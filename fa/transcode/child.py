@@ -103,7 +103,8 @@ class Child:
         """Wait for the end for so long; True when it had to be killed for taking longer. Raises StuckChild."""
         late = False
         try:
-            await asyncio.wait_for(self._ended.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
         except TimeoutError:
             late = True
         finally:
@@ -116,7 +117,8 @@ class Child:
         watch = StallWatch(stall_after, self._loop.time())
         while not self._ended.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), watch.period)
+                async with asyncio.timeout(watch.period):
+                    await self._ended.wait()
                 return False
             cpu = 0.0 if watch.moved(progress()) else sum(member.cpu for member in self._members())
             if not self._ended.is_set() and watch.stuck(progress(), cpu, self._loop.time()):
@@ -133,7 +135,8 @@ class Child:
     async def _clear(self, *, gentle: bool) -> None:
         """End what is left of the session: SIGTERM and a grace when ``gentle``, then SIGKILL, until all is gone."""
         try:
-            await asyncio.wait_for(self._begun.wait(), KILL_PATIENCE)
+            async with asyncio.timeout(KILL_PATIENCE):
+                await self._begun.wait()
         except TimeoutError:
             raise StuckChild("A child was asked for and neither began nor failed.", hint="Look at the node.") from None
         if self.pid == 0:

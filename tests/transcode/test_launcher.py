@@ -96,7 +96,7 @@ async def test_a_child_has_what_it_inherits_and_nothing_else(fenced: Sandbox, tm
     assert told.log == b"from the source"
     *numbers, _, ignored = told.output.split()
     assert sorted(map(int, numbers)) == sorted([0, 1, 2, high, 200])
-    assert int(ignored, 16) == 0
+    assert not [each for each in signal.valid_signals() if int(ignored, 16) >> (each - 1) & 1]
 
 
 async def test_what_cannot_begin_says_why(fenced: Sandbox, tmp_path: Path) -> None:
