@@ -64,34 +64,9 @@ class State:
     """The facts. ``ballot`` is what is durable; assign it only through ``save``."""
 
     __slots__ = (
-        "acked",
-        "alone_at",
-        "ballot",
-        "boots",
-        "busy",
-        "call",
-        "calls",
-        "chain",
-        "closed",
-        "config",
-        "copy",
-        "effects",
-        "full",
-        "mark",
-        "me",
-        "memory",
-        "now",
-        "peers",
-        "pending",
-        "replaced",
-        "rng",
-        "role",
-        "seen",
-        "stalled",
-        "told",
-        "trusted",
-        "unproven",
-        "why",
+        "acked", "alone_at", "ballot", "boots", "busy", "call", "calls", "chain", "closed",
+        "config", "copy", "effects", "full", "mark", "me", "memory", "now", "peers",
+        "pending", "replaced", "rng", "role", "seen", "stalled", "told", "trusted", "unproven", "why",
     )  # fmt: skip
 
     def __init__(self, config: Config, rng: Random) -> None:
