@@ -2,7 +2,9 @@
 
 A process without threads may do between fork and exec what one with threads may not: so one fork stands here for a row
 of small programs (`unshare`, `prlimit`, `nice`, `setpriv`, `sh`), of which each start costs a millisecond of CPU. It
-imports nothing but a little of the standard library: the smaller it is, the cheaper is a fork.
+imports nothing but a little of the standard library: the smaller it is, the cheaper is a fork. What is alike for all
+children it has done to itself before, so that they inherit it: code in a child pays for each page of memory that it
+touches.
 
 One datagram on its stdin, a socket, is one order: JSON, with the descriptors of the child's output and log, and those
 that it inherits. It answers twice: when the child has begun, and how it ended. Whoever closes the socket, or dies, ends
@@ -16,9 +18,9 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import gc
 import json
 import os
-import platform
 import resource
 import select
 import signal
@@ -26,7 +28,7 @@ import socket
 import sys
 from typing import Any, NoReturn
 
-_CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine(), 0)
+_CLONE = {"x86_64": 56, "aarch64": 220}.get(os.uname().machine, 0)
 _NEW_MOUNTS, _NEW_USER, _NEW_PIDS, _NEW_NETWORK = 0x20000, 0x10000000, 0x20000000, 0x40000000
 _NOSUID_NODEV_NOEXEC, _PRIVATE_BELOW = 2 | 4 | 8, 0x4000 | 0x40000
 _SET_DEATH_SIGNAL, _NO_NEW_PRIVS = 1, 38
@@ -45,19 +47,22 @@ _libc = ctypes.PyDLL(None, use_errno=True)
 def main(parent: int) -> int:
     """Serve the process that started this one, until it asks no more."""
     _set(_SET_DEATH_SIGNAL, signal.SIGKILL)
+    _set(_NO_NEW_PRIVS, 1)
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)  # who stops a whole service lets its node end what runs
     if os.getppid() != parent:
         return ORPHANED
     with socket.socket(fileno=0) as channel:
-        _Launcher(channel).serve()
+        served = _Launcher(channel)
+        gc.disable()  # a collection touches every object, and here nothing is ever in a circle
+        served.serve()
     return 0
 
 
 def flags_of(order: dict[str, Any]) -> int:
-    """The namespaces of a child: its own user, network and processes (with the mount of /proc that these need)."""
-    flags = _NEW_USER if order["user"] else 0
-    flags |= _NEW_NETWORK if order["network"] else 0
+    """The namespaces of a child: its own user, network and processes (with the mount of /proc that these need). Who may
+    make an empty network without being somebody else makes one for all children: that is half the price of a fork."""
+    flags = _NEW_USER | (_NEW_NETWORK if order["network"] else 0) if order["user"] else 0
     return flags | (_NEW_PIDS | _NEW_MOUNTS if order["contain"] else 0)
 
 
@@ -69,6 +74,8 @@ class _Launcher:
         self._poll = select.epoll()
         self._poll.register(channel, select.EPOLLIN)
         self._running: dict[int, tuple[int, int]] = {}  # pidfd → (number of the order, process)
+        self._without_network = False
+        self._ignored = [each for each in signal.valid_signals() if signal.getsignal(each) == signal.SIG_IGN]
 
     def serve(self) -> None:
         while True:
@@ -100,7 +107,10 @@ class _Launcher:
     def _fork(self, order: dict[str, Any], descriptors: list[int]) -> int:
         flags, user, group = flags_of(order), os.geteuid(), os.getegid()
         if flags and not _CLONE:
-            raise OSError(f"no namespaces on {platform.machine()}")
+            raise OSError(f"no namespaces on {os.uname().machine}")
+        if order["network"] and not order["user"] and not self._without_network:
+            _check(_libc.unshare(_NEW_NETWORK), "unshare")
+            self._without_network = True
         pid = int(_libc.syscall(_CLONE, ctypes.c_ulong(flags | signal.SIGCHLD), 0, 0, 0, 0)) if flags else os.fork()
         if pid == 0:
             self._become(order, descriptors, (user, group))
@@ -116,7 +126,7 @@ class _Launcher:
             _enter(order, owner)
             for number, descriptor in enumerate((self._nothing, *descriptors[:2])):
                 os.dup2(descriptor, number)
-            _promise()
+            self._promise()
             if self._is_orphan():
                 os._exit(ORPHANED)
             _inherit(descriptors[2:], order["inherit"])
@@ -129,6 +139,12 @@ class _Launcher:
             os.write(2, f"{order['argv'][0]}: {error}\n".encode("utf-8", "replace"))
         finally:
             os._exit(code)
+
+    def _promise(self) -> None:
+        """Death together with the launcher, and signals as a fresh process has them."""
+        _set(_SET_DEATH_SIGNAL, signal.SIGKILL)
+        for each in self._ignored:  # by the launcher, or by whoever started the node
+            signal.signal(each, signal.SIG_DFL)
 
     def _is_orphan(self) -> bool:
         """The launcher ended before its end was the child's as well."""
@@ -173,8 +189,7 @@ def _write(path: str, line: str) -> None:
 
 
 def _mount(source: bytes, target: bytes, kind: bytes | None, flags: int) -> None:
-    if _libc.mount(source, target, kind, ctypes.c_ulong(flags), None) != 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), os.fsdecode(target))
+    _check(_libc.mount(source, target, kind, ctypes.c_ulong(flags), None), os.fsdecode(target))
 
 
 def _limit(limits: dict[str, int], niceness: int) -> None:
@@ -197,19 +212,14 @@ def _stand_back(niceness: int) -> None:
         return  # this kernel has no such groups
 
 
-def _promise() -> None:
-    """No new privileges, death together with the launcher, and signals as a fresh process has them."""
-    _set(_NO_NEW_PRIVS, 1)
-    _set(_SET_DEATH_SIGNAL, signal.SIGKILL)
-    for each in signal.valid_signals():
-        if signal.getsignal(each) == signal.SIG_IGN:  # by the launcher, or by whoever started the node
-            signal.signal(each, signal.SIG_DFL)
-
-
 def _set(option: int, value: int) -> None:
     words = [ctypes.c_ulong(each) for each in (option, value, 0, 0, 0)]
-    if _libc.prctl(*words) != 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "prctl")
+    _check(_libc.prctl(*words), "prctl")
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), what)
 
 
 def _inherit(have: list[int], wanted: list[int]) -> None:
