@@ -32,7 +32,12 @@ def reached(name: str) -> None:
 
 def around(when: str, effect: Any) -> None:
     """The point before or after an effect is carried out."""
+    reached(point(when, effect))
+
+
+def point(when: str, effect: Any) -> str:
+    """What that point is called."""
     inner = getattr(effect, "command", None) or getattr(effect, "message", None)
     kind = getattr(getattr(effect, "report", None), "kind", "")
     words = [when, type(effect).__name__, type(inner).__name__ if inner is not None else str(kind)]
-    reached(" ".join(word for word in words if word))
+    return " ".join(word for word in words if word)

@@ -1,46 +1,36 @@
-"""Stories as text: commands, ``----``, and below it what the nodes decided (the style is toydb's).
+"""Stories of the array: see ``tests.sim.story``.
 
 A block runs its commands in order and prints what happened: ``0.503 b: lead 2.1`` reads "at 0.503 s node b leads
 epoch 2.1", where the number behind the dot is the index of the node that proposed it. Heartbeats and votes are left
-out. ``Script.run(text)`` gives the same text with the traces as they are now.
+out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
 from fa.core import array_effects as ef
 from fa.core import array_events as ev
 from fa.core.array_messages import Hello
-from fa.core.view import EPOCH_STRIDE, Member, View
+from fa.core.array_volume import Record
+from fa.core.view import EPOCH_STRIDE, Ballot, Member, View
 from tests.sim.node import Node
 from tests.sim.store import Disk
+from tests.sim.story import Story
 from tests.sim.world import World
 
 
-class Script:
-    """One story: a quiet world in which only the commands make things go wrong."""
+class Script(Story):
+    """A story of the array."""
 
     def __init__(self) -> None:
         self.world = StoryWorld()
         self._snapshots: dict[str, Disk] = {}
-        self._commands: dict[str, Callable[..., None]] = {
-            name[4:].replace("_", "-"): getattr(self, name) for name in dir(self) if name.startswith("_do_")
-        }
-
-    def run(self, text: str) -> str:
-        """The story with its traces written anew."""
-        return "".join(self._block(head, commands) for head, commands in blocks(text))
-
-    def _block(self, head: str, commands: list[str]) -> str:
-        self.world.lines = []
-        for command in commands:
-            words = command.split("#")[0].split()
-            self._commands[words[0]](*words[1:])
-        trace = "".join(f"{line}\n" for line in self.world.lines)
-        return head + "".join(f"{command}\n" for command in commands) + "----\n" + trace
+        self._shares: dict[str, list[Record]] = {}
+        super().__init__(self.world)
 
     # ---- the array
 
@@ -138,6 +128,29 @@ class Script:
         self._node(name).disk = self._snapshots[name].copy()
         self.world.checks.set_back.add(Member(name, self._node(name).disk.incarnation))
 
+    def _do_tear(self, name: str, what: str, count: str) -> None:
+        """``tear a log 2``: a power cut took the last two segments of its disk; ``tear w vote 2``: two votes."""
+        disk = self._node(name).disk
+        if what == "vote":
+            disk.ballot = self.world.ballots[name][-1 - int(count)]
+        else:
+            del disk.log[-int(count) :]
+        self.world.checks.set_back.add(Member(name, disk.incarnation))
+
+    def _do_retain(self, segments: str) -> None:
+        """Nodes keep so many segments for shipping; who needs older ones needs a whole copy."""
+        self.world.retained = int(segments)
+
+    def _do_volume(self, volume: str, state: str) -> None:
+        """``volume volume:san read-only``, ``sound``; or ``foreign``: the share of another array is mounted there."""
+        self._shares.setdefault(volume, self.world.volumes[volume])
+        self.world.read_only.discard(volume)
+        self.world.volumes[volume] = self._shares[volume]
+        if state == "read-only":
+            self.world.read_only.add(volume)
+        elif state == "foreign":
+            self.world.volumes[volume] = [Record("another", "foreign.1")]
+
     def _do_hello(self, name: str, peer: str, *changes: str) -> None:
         """A stranger greets ``name`` as ``peer``, with some fields of its hello changed."""
         hello = self._node(peer).array.hello()
@@ -222,12 +235,16 @@ class StoryWorld(World):
         self.jitter = 0.0
         self.refuses = True
         self.lines: list[str] = []
+        self.ballots: defaultdict[str, list[Ballot]] = defaultdict(list)
+        """What each disk was told to keep of its vote, oldest first."""
 
     def told_of_crash(self) -> bool:
         return self.refuses
 
     def trace_step(self, node: Node, event: ev.Event, effects: list[ef.Effect]) -> None:
         for effect in effects:
+            if isinstance(effect, ef.SaveBallot):
+                self.ballots[node.name].append(effect.ballot)
             told = WORDS.get(type(effect))
             if told:
                 self.lines.append(f"{self.now:.3f} {node.name}: {told(effect)}")
@@ -266,22 +283,3 @@ WORDS: dict[type, Callable[[Any], str]] = {
     ef.BarrierFailed: lambda e: "fail the read",
     ef.Exit: lambda e: f"EXIT {e.reason}",
 }
-
-
-def blocks(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Each block as (comments and blank lines before it, commands); what stood below ``----`` is skipped."""
-    head: list[str] = []
-    commands: list[str] = []
-    below = False
-    for line in text.splitlines():
-        if below and line.strip() and not line.startswith("#"):
-            continue
-        if line == "----":
-            yield "".join(f"{each}\n" for each in head), commands
-            head, commands, below = [], [], True
-        elif not line.strip() or line.startswith("#"):
-            head.append(line)
-            below = False
-        else:
-            commands.append(line)
-    assert not commands, f"commands without ---- below them: {commands}"

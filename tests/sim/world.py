@@ -46,6 +46,7 @@ class World:
         self.delay = 0.001
         self.jitter = 0.002
         self.hang_seconds: dict[str, float] = {}
+        self.read_only: set[str] = set()
         self.counts: Counter[str] = Counter()
         self.events = 0
         self._uid = 0
@@ -220,6 +221,8 @@ class World:
         changed, answer = serve(record, node.name, call.message)
         if changed == record:
             self._volume_answer(node, life, call, answer)
+        elif call.volume in self.read_only:
+            self._volume_answer(node, life, call, None)
         else:
             seconds = self._volume_seconds(call.volume)
             self.after(seconds, None, self._volume_link, node, life, call, number, changed, answer)
