@@ -55,7 +55,7 @@ class Dispatched:
 
 def dispatch(change: Change, command: Dispatch) -> Dispatched:
     """Fill open slots from the head of the queue. Costs as much as there are groups and open slots, whatever waits."""
-    change.tables.wake_deferred(command.at, WOKEN_AT_ONCE)
+    next_due = _wake_deferred(change, command.at)
     board = Board(command.nodes)
     give = _Assignments(change, command)
     if board.has_room():
@@ -69,11 +69,22 @@ def dispatch(change: Change, command: Dispatch) -> Dispatched:
                 node = board.place(group, task.priority, blocked)
             if node:
                 give.order(task, group, node)
+                if not board.has_room():
+                    break
                 queue.advance(group, task)
             elif blocked:
                 queue.look_past(group, task)
     more = len(give.orders) == command.limit
-    return Dispatched(tuple(give.orders), change.tables.next_deferred(), more)
+    return Dispatched(tuple(give.orders), next_due, more)
+
+
+def _wake_deferred(change: Change, at: int) -> int | None:
+    """Queue what is due; when the next one is."""
+    next_due = change.tables.next_deferred()
+    if next_due is None or next_due > at:
+        return next_due
+    change.tables.wake_deferred(at, WOKEN_AT_ONCE)
+    return change.tables.next_deferred()
 
 
 class _Heads:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from fa.core.blueprint import Blueprint
 from fa.core.change import Change
 from fa.core.commands import (
     ActOnJobs,
@@ -18,7 +19,7 @@ from fa.core.commands import (
     TasksReady,
 )
 from fa.core.lifecycle import ACTIVE, JobState, TaskEvent, TaskState, allows
-from fa.core.model import AttemptState, Job, NewJob, Task
+from fa.core.model import AttemptState, FactoryVersion, Group, Job, NewJob, Task
 from fa.core.places import parse_place
 from fa.core.recipe_path import destination_values, render_destination
 from fa.core.tables import Remembered
@@ -49,8 +50,8 @@ def submit(change: Change, command: SubmitJobs) -> Submitted:
         return Submitted(before.jobs, replayed=True)
     if not 0 < len(command.jobs) <= JOBS_PER_REQUEST_MAX:
         raise Invalid(f"A request holds 1 to {JOBS_PER_REQUEST_MAX} jobs, this one {len(command.jobs)}.")
-    clock = _clock(command.at // 1000)
-    rows = tuple(_submit_one(change, new, command, clock) for new in command.jobs)
+    clock, offered = _clock(command.at // 1000), _Offered(change)
+    rows = tuple(_submit_one(change, new, command, clock, offered) for new in command.jobs)
     ids = tuple(job.id for job, _ in rows)
     if command.key:
         change.tables.remember(Remembered(command.key, command.digest, ids, command.at))
@@ -59,17 +60,40 @@ def submit(change: Change, command: SubmitJobs) -> Submitted:
     return Submitted(ids, rows=rows)
 
 
+class _Offered:
+    """What one request finds in the tables: read once, however many jobs are of the same factory."""
+
+    def __init__(self, change: Change) -> None:
+        self._change = change
+        self._factories: dict[str, tuple[FactoryVersion, Blueprint]] = {}
+        self._groups: dict[Group, int] = {}
+
+    def factory(self, name: str) -> tuple[FactoryVersion, Blueprint]:
+        """Raises `NotFound`, `Conflict` for a disabled one, `RecipeError`."""
+        if name not in self._factories:
+            row = self._change.tables.factory(name)
+            if row is None:
+                raise NotFound(f"There is no factory {name[:80]!r}.", hint="`fa factories` lists them.")
+            blueprint = self._change.recipes.of(row)
+            if not blueprint.factory.enabled:
+                raise Conflict(
+                    f"Factory {row.name} is disabled.", hint="Set enabled = true in its recipe and apply it."
+                )
+            self._factories[name] = row, blueprint
+        return self._factories[name]
+
+    def group(self, group: Group) -> int:
+        if group not in self._groups:
+            self._groups[group] = self._change.tables.group_id(group)
+        return self._groups[group]
+
+
 def _submit_one(
-    change: Change, new: NewJob, command: SubmitJobs, clock: Mapping[str, str]
+    change: Change, new: NewJob, command: SubmitJobs, clock: Mapping[str, str], offered: _Offered
 ) -> tuple[Job, tuple[Task, ...]]:
     source = parse_place(new.source)
-    row = change.tables.factory(new.factory)
-    if row is None:
-        raise NotFound(f"There is no factory {new.factory[:80]!r}.", hint="`fa factories` lists them.")
-    blueprint = change.recipes.of(row)
+    row, blueprint = offered.factory(new.factory)
     recipe = blueprint.factory
-    if not recipe.enabled:
-        raise Conflict(f"Factory {row.name} is disabled.", hint="Set enabled = true in its recipe and apply it.")
     priority = recipe.priority if new.priority is None else new.priority
     _check_priority(priority)
     job = Job(
@@ -81,7 +105,7 @@ def _submit_one(
     deferred = new.defer_until if new.defer_until and new.defer_until > command.at else None
     tasks = []
     for ordinal, product in enumerate(recipe.products):
-        group = change.tables.group_id(blueprint.group(ordinal, source.volume))
+        group = offered.group(blueprint.group(ordinal, source.volume))
         volume, path = render_destination(product.destination, values | {"product": product.name})
         task = Task(
             0, job.id, ordinal, product.name, TaskState.QUEUED, priority, group, product.cost, f"{volume}:{path}",

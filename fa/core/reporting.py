@@ -12,7 +12,7 @@ from fa.core.runs import Runs
 from fa.core.work import Key, Moment, Report, ReportKind
 from fa.errors import Conflict, FaError
 
-SHARE_WITHIN = 0.01  # seconds that the news of a published output may wait for a commit to share
+SHARE_WITHIN = 0.03  # seconds that the news of a published output may wait for a commit to share
 
 
 class Reporting:

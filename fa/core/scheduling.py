@@ -201,6 +201,10 @@ class _Seat:
         self._used.setdefault(slot_class, []).append((cost, priority))
         self._free[slot_class] = self._free.get(slot_class, 0) - cost
 
+    @property
+    def full(self) -> bool:
+        return all(free <= 0 for free in self._free.values())
+
     def open(self, slot_class: str, priority: int) -> int:
         """As :func:`free_slots`, kept up to date instead of counted anew."""
         free = self._free.get(slot_class, 0)
@@ -221,7 +225,7 @@ class Board:
         self._able: dict[int, list[_Seat]] = {}  # group → nodes to look at for it, by name
 
     def has_room(self) -> bool:
-        """Whether any node could start anything at all."""
+        """Whether any node could start anything at all, after what was placed on it."""
         return bool(self._open)
 
     def able(self, group: Group) -> bool:
@@ -254,6 +258,8 @@ class Board:
         best = self._emptiest(seats, group, priority)
         if best is not None:
             best.take(group.slot_class, group.cost, priority)
+            if best.full:
+                self._open = [view for view in self._open if view.name != best.name]
             return best.name
         if group.cost > 1:
             self._hold_back(seats, group, priority)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import lz4.block
 from fastcrc.crc64 import go_iso
@@ -231,6 +232,7 @@ def extents(index: bytes) -> Iterator[Extent]:
         yield Extent(number, offset, length)
 
 
+@lru_cache(maxsize=1 << 14)  # the same numbers of pages and sizes of frames come again and again
 def uvarint(value: int) -> bytes:
     """Go's ``binary.PutUvarint``: seven bits a byte, low first, high bit = more follows."""
     if value < 0x80:
