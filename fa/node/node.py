@@ -86,6 +86,7 @@ class Node:
             settings.node.name,
             settings.array.id,
             settings.volumes,
+            place.votes,
             settings.timing.volume_timeout_seconds,
             self.runtime.post,
         )

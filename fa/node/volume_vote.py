@@ -5,7 +5,8 @@ two nodes that read the same record one loses and reads again (SAFETY.md R13; a 
 may report an error and have happened; then the link count of the private file tells (man 2 open). The volume's identity
 is looked at each time: on the wrong share, or on an empty mount point, there is no vote.
 
-Reads one JSON line ``[sender, name of the message, message]``, answers with one: ``[name, message]``, or ``null``."""
+Reads one JSON line ``[sender, name of the message, message]``, answers with one: ``[name, message]``, ``null``, or
+``["NoVote", {"why": sentence}]``. Besides messages: `Enrol`, `Renew`, `Look`, answered by `Enrolled`."""
 
 from __future__ import annotations
 
@@ -19,12 +20,14 @@ from typing import Any
 
 import msgspec
 
-from fa.core.array_messages import MESSAGES, Message
+from fa.core.array_messages import MESSAGES, Accepted, Message
 from fa.core.array_volume import Record, serve
 from fa.errors import FaError
 from fa.node.clock import wall_ms
+from fa.node.volume_memory import Memory
 from fa.node.volume_probe import IDENTITY
-from fa.replication.durable import read_record, sync_folder, write_record
+from fa.replication.durable import parse_record, sync_folder, write_record
+from fa.replication.errors import CopyDamaged
 
 FOLDER = ".fa/vote"
 RECORDS_KEPT = 1000
@@ -39,61 +42,118 @@ class NoVote(FaError):
 
 
 class VoteChain:
-    """The record chain of one volume. Every call blocks as long as the mount does."""
+    """The record chain of one volume. Every call blocks as long as the mount does. `memory`: a file of this node."""
 
-    def __init__(self, root: Path, array_id: str, name: str) -> None:
+    def __init__(self, root: Path, array_id: str, name: str, memory: Path) -> None:
         self._root = root
         self._folder = root / FOLDER
         self._array_id = array_id
         self._name = name
+        self._memory = Memory(memory)
         self._known = 0  # the newest number seen
 
     def enrol(self) -> Record:
-        """The newest record; the first one is made here, with a new incarnation, when there is none."""
+        """The newest record of a volume that is to be a voter; a new voter where there is none that is believed."""
+        try:
+            self._check_volume()
+            return self._newest()[1]
+        except NoVote:
+            return self.renew()
+
+    def renew(self) -> Record:
+        """Make it another voter, with a new incarnation, which has promised nothing: for as long as nobody counts it.
+        Its record follows on those that are there, so that whoever walks the chain comes to it."""
         self._check_volume()
         self._folder.mkdir(exist_ok=True)
-        while (newest := self._newest()) is None:
-            self._append(0, Record(self._array_id, secrets.token_hex(8)))
-        return newest[1]
+        record = Record(self._array_id, secrets.token_hex(8))
+        for _ in range(CONTENTION_MAX):
+            number = self._highest()
+            while self._read(number + 1) is not None:
+                number += 1
+            if self._append(number, record):
+                return record
+        raise self._contended()
+
+    def look(self) -> Record:
+        """The newest record, when another one could be made now."""
+        self._check_volume()
+        record = self._newest()[1]
+        private = private_name(self._folder)
+        try:
+            write_record(private, {})
+        finally:
+            private.unlink(missing_ok=True)
+        return record
 
     def answer(self, sender: str, message: Message) -> Message | None:
         """Let the voter answer; a changed record is durable before this returns."""
         self._check_volume()
         for _ in range(CONTENTION_MAX):
-            newest = self._newest()
-            if newest is None:
-                raise NoVote(f"Volume {self._name} has lost its vote records; it must be admitted again.")
-            number, record = newest
+            number, record = self._newest()
             after, answer = serve(record, sender, message)
-            if after == record or self._append(number, after):
+            if after == record:
+                if isinstance(answer, Accepted):  # who made this record may have died before it was durable
+                    sync_folder(self._folder)
                 return answer
-        raise NoVote(f"Too many nodes write votes to volume {self._name} at once.")
+            if self._append(number, after):
+                return answer
+        raise self._contended()
 
     def _check_volume(self) -> None:
         found = json.loads((self._root / IDENTITY).read_bytes())
-        if (found.get("array_id"), found.get("volume")) != (self._array_id, self._name):
+        if not isinstance(found, dict) or (found.get("array_id"), found.get("volume")) != (self._array_id, self._name):
             raise NoVote(f"{self._root} is not volume {self._name} of this array.")
 
-    def _newest(self) -> tuple[int, Record] | None:
-        """Walk forward from the last known number, by name; at first from the highest that is listed."""
-        if not self._known:
-            numbers = [int(path.name[2:]) for path in self._folder.glob("r.*") if path.name[2:].isdigit()]
-            self._known = max(numbers, default=0)
-        record = self._read(self._known) if self._known else None
-        while (following := self._read(self._known + 1)) is not None:
-            self._known += 1
-            record = following
-        return (self._known, record) if record else None
+    def _newest(self) -> tuple[int, Record]:
+        """Walk forward from the last known number, by name; from the highest that is listed where there is no such
+        record: at first, and when it was collected since. Raises `NoVote`: lost records are no empty promise (R8)."""
+        number, raw = self._known, self._read(self._known)
+        if raw is None:
+            number = self._highest()
+            raw = self._read(number)
+        while (following := self._read(number + 1)) is not None:
+            number, raw = number + 1, following
+        if raw is None:
+            raise NoVote(f"Volume {self._name} has lost its vote records.")
+        record = self._parse(number, raw)
+        if objection := self._memory.check(number, record):
+            raise NoVote(f"Volume {self._name} is not believed: {objection}.")
+        self._known = number
+        return number, record
 
-    def _read(self, number: int) -> Record | None:
-        found = read_record(self._path(number))
-        return msgspec.convert(found, Record) if found else None
+    def _highest(self) -> int:
+        """The highest number that is listed; 0: none. An unreadable folder is no empty one: raises `OSError`."""
+        try:
+            names = os.listdir(self._folder)  # noqa: PTH208 (glob takes what it may not read for empty)
+        except FileNotFoundError:
+            return 0
+        return max((int(name[2:]) for name in names if name.startswith("r.") and name[2:].isdecimal()), default=0)
+
+    def _read(self, number: int) -> bytes | None:
+        try:
+            return self._path(number).read_bytes() if number else None
+        except FileNotFoundError:
+            return None
+
+    def _parse(self, number: int, raw: bytes) -> Record:
+        """Raises `NoVote` for a record that is torn, or of another array."""
+        try:
+            record = msgspec.convert(parse_record(raw, self._path(number).name), Record)
+        except (CopyDamaged, ValueError) as error:
+            raise NoVote(f"Vote record {number} of volume {self._name} is damaged.") from error
+        if record.array_id != self._array_id:
+            raise NoVote(f"Vote record {number} of volume {self._name} is of another array ({record.array_id}).")
+        return record
+
+    def _contended(self) -> NoVote:
+        return NoVote(f"Too many nodes write votes to volume {self._name} at once.")
 
     def _append(self, number: int, record: Record) -> bool:
         """Make the next record, durably; False when somebody else was faster."""
         if not claim(self._path(number + 1), msgspec.to_builtins(record)):
             return False
         self._known = number + 1
+        self._memory.check(self._known, record)
         self._collect()
         return True
 
@@ -110,7 +170,7 @@ class VoteChain:
 
 def claim(path: Path, record: Any) -> bool:
     """Make this record under this name, durably; False when somebody else was faster."""
-    private = path.with_name(f"w.{secrets.token_hex(8)}")
+    private = private_name(path.parent)
     write_record(private, record)
     try:
         os.link(private, path)
@@ -125,22 +185,34 @@ def claim(path: Path, record: Any) -> bool:
     return True
 
 
+def private_name(folder: Path) -> Path:
+    return folder / f"w.{secrets.token_hex(8)}"
+
+
 def respond(chain: VoteChain, line: str) -> Any:
     """What to print for one line of input."""
     sender, name, body = json.loads(line)
-    if name == "Enrol":
-        return ["Enrolled", {"incarnation": chain.enrol().incarnation}]
+    enrolled = {"Enrol": chain.enrol, "Renew": chain.renew, "Look": chain.look}.get(name)
+    if enrolled:
+        return ["Enrolled", {"incarnation": enrolled().incarnation}]
     answer = chain.answer(sender, msgspec.convert(body, MESSAGES[name]))
     return None if answer is None else [type(answer).__name__, msgspec.to_builtins(answer)]
 
 
-def main(root: str, array_id: str, name: str) -> int:
-    chain = VoteChain(Path(root), array_id, name)
+def why_not(name: str, error: Exception) -> str:
+    """A sentence for people."""
+    if isinstance(error, FaError):
+        return error.detail
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"No vote record of volume {name} can be read or made: {reason}."
+
+
+def main(root: str, array_id: str, name: str, memory: str) -> int:
+    chain = VoteChain(Path(root), array_id, name, Path(memory))
     for line in sys.stdin:
         try:
             answer = respond(chain, line)
         except (OSError, FaError, ValueError) as error:
-            print(f"volume {name} gives no vote: {error}", file=sys.stderr, flush=True)
-            answer = None
+            answer = ["NoVote", {"why": why_not(name, error)}]
         print(json.dumps(answer), flush=True)
     return 0

@@ -103,10 +103,15 @@ def read_record(path: Path) -> dict[str, Any] | None:
         raw = path.read_bytes()
     except FileNotFoundError:
         return None
+    return parse_record(raw, path.name)
+
+
+def parse_record(raw: bytes, name: str) -> dict[str, Any]:
+    """The object in the bytes of the record ``name``. Raises ``CopyDamaged`` for a wrong checksum."""
     body, _, line = raw.partition(b"\n")
     if line != b"%016x\n" % go_iso(body):
         raise CopyDamaged(
-            f"The record {path.name!r} is damaged: its checksum does not fit.", hint="Resynchronise this node."
+            f"The record {name!r} is damaged: its checksum does not fit.", hint="Resynchronise this node."
         )
     record: dict[str, Any] = json.loads(body)
     return record
