@@ -55,7 +55,8 @@ class Array:
             ev.Received: self._on_received, ev.Woken: self._on_woken, ev.Committed: self._on_committed,
             ev.SegmentStored: self._on_segment_stored, ev.SegmentRefused: self._on_segment_refused,
             ev.Frozen: self._on_frozen, ev.SegmentMissing: self._on_segment_missing, ev.Started: self._on_started,
-            ev.LinkUp: self._on_link_up, ev.LinkDown: self._on_link_down, ev.WriterClosed: self._on_writer_closed,
+            ev.LinkUp: self._on_link_up, ev.LinkDown: self._on_link_down, ev.NotLetIn: self._on_not_let_in,
+            ev.WriterClosed: self._on_writer_closed,
             ev.Rewound: self._on_rewound, ev.RewindFailed: self._on_rewind_failed,
             ev.CopyInstalled: self._on_copy_installed, ev.CopyFailed: self._on_copy_failed,
             ev.StoreFailed: self._on_store_failed, ev.StoreFull: self._on_store_full,
@@ -158,6 +159,7 @@ class Array:
         state.peers[event.peer] = Peer(
             event.peer, hello.incarnation, hello.kind, hello.rank, hello.run, True, state.now
         )
+        state.shunned.pop(event.peer, None)
         state.send(event.peer, state.greeting())
         if self._seat.leader:
             self._seat.leader.beat(state)
@@ -191,6 +193,10 @@ class Array:
             seat.election.lost(state)
             if seat.election.tick(state):
                 seat.stand()
+
+    def _on_not_let_in(self, event: ev.NotLetIn) -> None:
+        """Scenario 15: perhaps this is the clone of a node that lives."""
+        self._state.shunned[event.peer] = event.reason
 
     def _on_witness_answer(self, event: ev.WitnessAnswer) -> None:
         """An answer that comes later than ``witness_timeout`` is void (R13)."""

@@ -57,6 +57,15 @@ class LinkDown:
 
 
 @dataclass(frozen=True, slots=True)
+class NotLetIn:
+    """The peer is there and does not take this node: it has a link to another process of that name, or knows no such
+    node, or does not understand it. ``reason`` is what it said."""
+
+    peer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Committed:
     """The local group commit is fsynced; ``epoch`` is that of the ``Lead`` under which it was made."""
 
@@ -204,7 +213,7 @@ class Force:
 
 Request = AddNode | RemoveNode | ReplaceVoter | SwitchOver | Force
 Event = (
-    Started | Received | LinkUp | LinkDown | Committed | WriterClosed | Frozen | SegmentStored
+    Started | Received | LinkUp | LinkDown | NotLetIn | Committed | WriterClosed | Frozen | SegmentStored
     | SegmentRefused | SegmentMissing | Rewound | RewindFailed | CopyInstalled | CopyFailed | StoreFailed
     | StoreFull | StoreStalled | WitnessAnswer | Woken | ReadBarrier | Request
 )  # fmt: skip

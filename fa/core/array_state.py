@@ -66,7 +66,7 @@ class State:
     __slots__ = (
         "acked", "alone_at", "ballot", "boots", "busy", "call", "calls", "chain", "closed",
         "config", "copy", "effects", "full", "mark", "me", "memory", "now", "peers",
-        "pending", "replaced", "rng", "role", "seen", "stalled", "told", "trusted", "unproven", "why",
+        "pending", "replaced", "rng", "role", "seen", "shunned", "stalled", "told", "trusted", "unproven", "why",
     )  # fmt: skip
 
     def __init__(self, config: Config, rng: Random) -> None:
@@ -103,6 +103,8 @@ class State:
         """The newest view that was heard of in which no change of voters is open."""
         self.alone_at = 0.0
         """When this disk may be believed without anybody's word; see ``believe_alone``."""
+        self.shunned: dict[str, str] = {}
+        """The peers that are there and do not take this node, with what they said, until there is a link to them."""
         self.why = "this node has just started"
         self.call = 0
         self.calls: dict[int, tuple[str, float]] = {}
@@ -205,10 +207,10 @@ class State:
 
     def believe_alone(self) -> None:
         """Believe this disk without anybody's word, when its own vote decides and those it knows of had time to
-        object (R8).
+        object (R8). Who is not let in somewhere could not be told what speaks against it: it may be a clone.
         """
         alone = self.view is None or has_quorum(self.view.quorums(), {self.me})
-        if alone and not self.trusted and self.now >= self.alone_at:
+        if alone and not self.trusted and not self.shunned and self.now >= self.alone_at:
             self.believe()
 
     def believe(self) -> None:

@@ -192,6 +192,9 @@ class Election:
             state.greet()  # again, for an answer may be lost: a copy that is being replaced votes once it is believed
         if not state.usable:
             return f"the copy on this node is {state.mark}: it waits for a whole one"
+        if not state.trusted and state.shunned:
+            peer, reason = next(iter(state.shunned.items()))
+            return f"{peer} is there and does not take this node: {reason}"
         if not state.trusted:
             return "the peers have not confirmed yet that this disk was not set back in time"
         if state.config.kind != "data":

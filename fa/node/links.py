@@ -92,7 +92,7 @@ class _Link:
             elif frame.type is aiohttp.WSMsgType.PONG:
                 self._pong.set()
             elif frame.type is aiohttp.WSMsgType.CLOSE and frame.data == aiohttp.WSCloseCode.POLICY_VIOLATION:
-                raise Refused(f"{self.peer} refuses this node: {frame.extra}")
+                raise Refused(str(frame.extra))
             else:
                 return None
 
@@ -207,9 +207,14 @@ class Links:
                 if await self._dial(peer):
                     wait = BACKOFF_FIRST
             except Refused as error:
-                log.warning("%s", error.detail)
-                self._refused(error.detail)
+                log.warning("%s refuses this node: %s", peer, error.detail)
+                self._refused(f"{peer} refuses this node: {error.detail}")
+                self._post(av.NotLetIn(peer, error.detail))
                 await asyncio.sleep(REFUSED_WAIT)
+            except aiohttp.WSServerHandshakeError as error:
+                log.debug("%s lets no node of that name in: %s", peer, error)
+                if error.status == Forbidden.status:
+                    self._post(av.NotLetIn(peer, f"it knows no node {self._name}"))
             except (aiohttp.ClientError, OSError, FaError, TimeoutError) as error:
                 log.debug("no link to %s: %s", peer, error)
             await asyncio.sleep(wait * self._rng.uniform(0.7, 1.3))

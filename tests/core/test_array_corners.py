@@ -94,6 +94,20 @@ def test_the_one_vote_that_counts_takes_over_at_once_when_the_coordinators_proce
     assert array.status().in_sync == ("b",)
 
 
+def test_who_is_not_let_in_never_believes_its_disk_by_itself() -> None:
+    """Two servers without a third vote, and a clone of the one whose vote decides: the other one is linked with the
+    original (scenario 15). Later the original is gone, and b tells what it remembers."""
+    clone, _ = born("a", View(EPOCH_STRIDE, "a", (A, B), (A, B), (A, B)), 3)
+    clone.step(ev.NotLetIn("b", "a second process runs as a"), 0.5)
+    told = [clone.step(ev.Woken(), at / 10) for at in range(6, 200)]
+    assert not any(only(effects, ef.Lead) or sent(effects, "b", ms.Prepare) for effects in told)
+    assert clone.status().why == "b is there and does not take this node: a second process runs as a"
+
+    clone.step(ev.LinkUp("b", hello("b")), 21.0)
+    effects = clone.step(ev.Received("b", ms.Remembered("b.1", "a.1", "a-run", 0, 0, 4)), 21.1)
+    assert "copy-disowned" in [alarm.kind for alarm in only(effects, ef.Alarm) if isinstance(alarm, ef.Alarm)]
+
+
 # ---- the store
 
 

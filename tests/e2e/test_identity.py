@@ -59,6 +59,23 @@ def test_a_clone_and_other_versions(array: kit.Array) -> None:
     assert len(b.jobs()) == 1
 
 
+def test_a_clone_of_the_one_that_decides(array: kit.Array) -> None:
+    """Two servers without a third vote: the clone of the one whose vote decides does not lead beside it."""
+    a = array.found("a", "--slots", "1", "--witness", "none")
+    array.join("b", "--slots", "1")
+    array.wait_mirror()
+    a.stop()
+    clone = _clone(array, a)
+    a.start()
+    array.wait_mirror()
+    clone.start()
+    kit.wait_until("the clone says why it does not lead", lambda: "does not take this node" in clone.status()["why"])
+    kit.wait_until("somebody is told", lambda: _alert(a, "second process runs as a"))
+    assert clone.request("POST", "/v1/factories", WAITS)[0] == 503
+    assert clone.status()["coordinator"] is None
+    assert a.leads() and a.status()["mirror"]["state"] == "lock-step"
+
+
 def test_bad_segments(array: kit.Array) -> None:
     """A flipped bit, a gap, an epoch that is over, another array: the copy stays as it is, and takes the right one."""
     a = array.found("a", "--slots", "1", "--witness", "none")
