@@ -245,10 +245,7 @@ class Leader:
     # ---- do we reach a majority?
 
     def _judge_stale(self, state: State) -> None:
-        limit = state.now - state.config.suspect_after
-        heard = {voter for voter, at in self.heard.items() if at > limit}
-        heard.add(state.me)
-        stale = state.stalled or not has_quorum(self.view.quorums(), heard)
+        stale = state.stalled or not has_quorum(self.view.quorums(), self._heard_lately(state))
         if stale == self.stale:
             return
         self.stale = stale
@@ -259,6 +256,14 @@ class Leader:
             self.stalled, state.why = False, ""
         if state.role is Role.SERVING:
             state.emit(DropVip() if stale else TakeVip())
+
+    def spares(self, state: State, voter: Member) -> bool:
+        """Does a majority answer without this voter?"""
+        return has_quorum(self.view.quorums(), self._heard_lately(state) - {voter})
+
+    def _heard_lately(self, state: State) -> set[Member]:
+        limit = state.now - state.config.suspect_after
+        return {state.me, *(voter for voter, at in self.heard.items() if at > limit)}
 
     def _probe_volumes(self, state: State) -> None:
         """Ask the volumes whether they are there; from time to time let them note what is acknowledged (R8)."""

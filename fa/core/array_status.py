@@ -46,6 +46,10 @@ class ArrayStatus:
     """Why this node does not lead, or does not serve, as a sentence; empty while it serves."""
     warning: str
     """What the loss of one node would mean, where there is no majority to survive it; empty otherwise."""
+    votes: Voters = ()
+    """The voters as members: a vote belongs to one incarnation."""
+    spare: tuple[str, ...] = ()
+    """The voters without whom a majority answers all the same; only the coordinator knows."""
 
 
 def status(state: State, leader: Leader | None) -> ArrayStatus:
@@ -66,6 +70,8 @@ def status(state: State, leader: Leader | None) -> ArrayStatus:
         serving=state.role is Role.SERVING,
         why=state.why,
         warning=_warning(view.voters) if view else "",
+        votes=view.voters if view else (),
+        spare=tuple(voter.node for voter in view.voters if leader.spares(state, voter)) if view and leader else (),
     )
 
 

@@ -106,6 +106,19 @@ def test_a_removed_node_leaves_the_in_sync_set_first_and_then_the_voters() -> No
     assert only(effects, ef.Answered) == [ef.Answered(1)]
 
 
+def test_a_coordinator_knows_without_whom_a_majority_answers() -> None:
+    array = led_pair()
+    array.step(ev.Received("w", ms.Stat(0, "w.1", 2048, None, hears=True)), 0.9)
+    assert array.status().votes == (A, B, W)
+    assert set(array.status().spare) >= {"b", "w"}
+    array.step(ev.Received("b", beat_ok(2048, 1)), 3.0)
+    assert "w" in array.status().spare and "b" not in array.status().spare, "w is silent"
+    array.step(ev.Received("w", ms.Stat(0, "w.2", 0, None, hears=True)), 3.0)
+    assert "b" not in array.status().spare, "another disk of that name does not count"
+    array.step(ev.Received("w", ms.Nack(9000)), 3.1)
+    assert array.status().spare == (), "it leads no more"
+
+
 def test_a_vote_that_nobody_has_is_not_replaced() -> None:
     array = led_pair()
     effects = array.step(ev.ReplaceVoter(1, "x", Member("y", "y.1")), 1.0)

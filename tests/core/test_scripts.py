@@ -19,7 +19,7 @@ from fa.core import scheduling
 from fa.core.array import PROTOCOL, Array
 from fa.core.array_messages import Hello
 from fa.core.array_state import State
-from fa.core.array_volume import serve
+from fa.core.array_volume import Record, serve
 from fa.core.model import Group, NodeView
 from fa.core.trust import Mark
 from tests.sim import mutants
@@ -90,6 +90,18 @@ def marked_at_the_end() -> AbstractContextManager[Any]:
     return patch.object(State, "save_identity", save_identity)
 
 
+def empty_promises() -> AbstractContextManager[Any]:
+    """Records that are lost are taken for a voter that has promised nothing."""
+    read = World._volume_read
+
+    def reading(self: World, node: Any, life: int, call: Any) -> None:
+        if not self.volumes[call.volume]:
+            self.volumes[call.volume].append(Record(ARRAY_ID, f"{call.volume}.1"))
+        read(self, node, life, call)
+
+    return patch.object(World, "_volume_read", reading)
+
+
 _why_not_now = scheduling.why_not_now
 
 
@@ -134,6 +146,8 @@ PLANTED: tuple[tuple[str, tuple[str, Plant]], ...] = (
     ("22_coordinator_killed_while_publishing", job_rule("no_look_back")),
     ("23_sleeper_with_a_grant", job_rule("regrant_timeout")),
     ("23_sleeper_with_a_grant", job_rule("never_found")),
+    ("26_volume_amnesia", ("empty_promises", empty_promises)),
+    ("26_volume_amnesia", array_rule("wiped_votes")),
 )
 
 

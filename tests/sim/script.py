@@ -20,7 +20,7 @@ from fa.core.view import EPOCH_STRIDE, Ballot, Member, View
 from tests.sim.node import Node
 from tests.sim.store import Disk
 from tests.sim.story import Story
-from tests.sim.world import World
+from tests.sim.world import ARRAY_ID, World
 
 
 class Script(Story):
@@ -142,7 +142,9 @@ class Script(Story):
         self.world.retained = int(segments)
 
     def _do_volume(self, volume: str, state: str) -> None:
-        """``volume volume:san read-only``, ``sound``; or ``foreign``: the share of another array is mounted there."""
+        """``volume volume:san read-only``, ``sound``; ``foreign``: the share of another array is mounted there;
+        ``emptied``: its records are lost; ``renewed``: it has one of a new voter.
+        """
         self._shares.setdefault(volume, self.world.volumes[volume])
         self.world.read_only.discard(volume)
         self.world.volumes[volume] = self._shares[volume]
@@ -150,6 +152,10 @@ class Script(Story):
             self.world.read_only.add(volume)
         elif state == "foreign":
             self.world.volumes[volume] = [Record("another", "foreign.1")]
+        elif state == "emptied":
+            self.world.volumes[volume] = self._shares[volume] = []
+        elif state == "renewed":
+            self._shares[volume].append(Record(ARRAY_ID, f"{volume}.{self.world.unique()}"))
 
     def _do_hello(self, name: str, peer: str, *changes: str) -> None:
         """A stranger greets ``name`` as ``peer``, with some fields of its hello changed."""
@@ -223,7 +229,7 @@ class Script(Story):
 
     def _member(self, name: str) -> Member:
         if name in self.world.volumes:
-            return Member(name, f"{name}.1")
+            return Member(name, self.world.volumes[name][-1].incarnation)
         return Member(name, self._node(name).disk.incarnation)
 
 

@@ -217,6 +217,9 @@ class World:
 
     def _volume_read(self, node: Node, life: int, call: WitnessCall) -> None:
         records = self.volumes[call.volume]
+        if not records:
+            self._volume_answer(node, life, call, None)
+            return
         number, record = len(records), records[-1]
         changed, answer = serve(record, node.name, call.message)
         if changed == record:
