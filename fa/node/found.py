@@ -12,12 +12,12 @@ from pathlib import Path
 from fa.core.trust import Mark
 from fa.core.view import VOLUME_PREFIX, Ballot, Member, first_view, on_volume
 from fa.errors import Conflict, Invalid
+from fa.node.adoption import adopt_volumes, check_shown, look_at
 from fa.node.authority import Authority, Identity, TlsFiles, make_request, write_file
 from fa.node.identity import Identity as VoteIdentity
 from fa.node.identity import VoteFiles
-from fa.node.settings import Array, Node, Settings, StateDir, save
+from fa.node.settings import Array, Node, Settings, StateDir, check, save
 from fa.node.vip_guardian import VirtualAddress
-from fa.node.volume_probe import adopt
 from fa.node.volume_race import check_volume
 
 FIRST_INDEX = 1
@@ -35,7 +35,8 @@ def found(
     vip: str = "",
 ) -> Settings:
     """Make the state directory of the first node. Raises `Conflict` where there is a node already, `Invalid` for a
-    volume that belongs to another array or cannot be written; then nothing is left behind but empty folders."""
+    volume that is not there, belongs to another array or cannot be written, `RaceFailed` for one that must not vote;
+    then no array is founded and no volume belongs to it."""
     if place.settings.exists():
         raise Conflict(f"There is a node in {place.root} already.", hint="Choose another --dir, or run `fa run`.")
     array_id = str(uuid.uuid4())
@@ -45,9 +46,8 @@ def found(
         volumes=dict(volumes),
     )
     incarnation = secrets.token_hex(8)
-    hosts_of(settings)  # a virtual address that is none is refused before anything is made
+    _check_all(settings)
     place.make()
-    _check_witness(witness, volumes)
     adopt_volumes(array_id, volumes)
     _certify(place, settings, incarnation)
     votes = VoteFiles(place.votes)
@@ -58,6 +58,14 @@ def found(
     return settings
 
 
+def _check_all(settings: Settings) -> None:
+    """What is wrong is refused before anything is made."""
+    check(settings, "fa init")
+    hosts_of(settings)
+    check_shown(settings.array.id, (), look_at(settings.volumes))
+    _check_witness(settings.array.witness, settings.volumes)
+
+
 def _check_witness(witness: str, volumes: Mapping[str, str]) -> None:
     """A volume gets a vote only if it keeps what a vote rests on. Raises `Invalid`, `RaceFailed`."""
     if not on_volume(witness):
@@ -66,19 +74,6 @@ def _check_witness(witness: str, volumes: Mapping[str, str]) -> None:
     if name not in volumes:
         raise Invalid(f"The witness {witness} is none of the volumes.", hint=f"Add --volume {name}=PATH.")
     check_volume(Path(volumes[name]), name)
-
-
-def adopt_volumes(array_id: str, volumes: Mapping[str, str]) -> None:
-    """Give each volume its identity, or make sure that it is this array's."""
-    for name, root in sorted(volumes.items()):
-        try:
-            why = adopt(root, array_id, name)
-        except OSError as error:
-            raise Invalid(
-                f"Volume {name} cannot be used: {root}: {error.strerror}.", hint="Mount it, writable, and try again."
-            ) from error
-        if why:
-            raise Invalid(f"Volume {name} cannot be used: {why}.", hint="Mount the right share, or use another folder.")
 
 
 def _certify(place: StateDir, settings: Settings, incarnation: str) -> None:

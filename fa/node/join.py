@@ -17,8 +17,8 @@ import msgspec
 from fa.core.trust import Mark
 from fa.errors import Conflict, FaError, Invalid, Unavailable
 from fa.node.admission import Admitted, Applicant, Certificate
+from fa.node.adoption import adopt_volumes
 from fa.node.authority import TlsFiles, check_pin, make_request, write_file
-from fa.node.found import adopt_volumes
 from fa.node.identity import Identity, VoteFiles
 from fa.node.roster import RosterFile
 from fa.node.settings import Array, Node, Settings, StateDir, save

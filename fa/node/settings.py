@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+from fa.core.view import on_volume
 from fa.errors import Invalid, NotFound
 from fa.node.toml import dump
 
@@ -306,6 +307,8 @@ def _broken(settings: Settings) -> Iterator[str]:
             yield f"timing.{field.encode_name} is more than nothing and less than 1000000 seconds."
     if timing.heartbeat_seconds * 2 > timing.suspect_after_seconds:
         yield "suspect_after is at least twice heartbeat: one lost heartbeat is not a lost node."
+    if settings.array.witness != "none" and not on_volume(settings.array.witness):
+        yield f"witness = {settings.array.witness!r} is neither volume:NAME (a vote on that volume) nor none."
     if not 0 <= settings.alerts.disk_low_percent < 100:
         yield "disk_low_percent is 0 (never alarmed) to 99."
     if not 0 <= settings.array.mirrors <= 4 or not 1 <= settings.array.min_insync <= settings.array.mirrors + 1:

@@ -21,7 +21,7 @@ def look(root: str, array_id: str, name: str) -> dict[str, Any]:
     """`{state, why, free, total}`: healthy, disconnected, foreign or read-only. Blocks as long as the mount does."""
     try:
         Path(root).stat()
-        found = _identity(root)
+        found = identity(root)
         space = os.statvfs(root)
         _write_a_little(root)
     except OSError as error:
@@ -32,7 +32,8 @@ def look(root: str, array_id: str, name: str) -> dict[str, Any]:
     return {"state": "healthy", "why": "", **sizes}
 
 
-def _identity(root: str) -> dict[str, Any]:
+def identity(root: str) -> dict[str, Any]:
+    """What the identity file says; nothing when it cannot be read as one. Raises `OSError`."""
     with Path(root, IDENTITY).open("rb") as file:
         try:
             found = json.loads(file.read(IDENTITY_BYTES_MAX))
@@ -62,9 +63,9 @@ def _say(error: OSError, root: str) -> str:
 def adopt(root: str, array_id: str, name: str) -> str:
     """Write the identity of a volume that has none (`fa init`, `fa join`). "" when it is ours now, else why not."""
     folder = Path(root, ".fa")
-    folder.mkdir(mode=0o777, exist_ok=True)
     path = Path(root, IDENTITY)
     if not path.exists():
+        folder.mkdir(mode=0o777, exist_ok=True)
         temporary = folder / f"volume-{secrets.token_hex(8)}"
         temporary.write_text(json.dumps({"array_id": array_id, "volume": name}))
         try:
@@ -73,7 +74,7 @@ def adopt(root: str, array_id: str, name: str) -> str:
             pass  # another node was faster; what it wrote is looked at below
         finally:
             temporary.unlink()
-    found = _identity(root)
+    found = identity(root)
     if found.get("array_id") == array_id and found.get("volume") == name:
         return ""
     return f"{root} is volume {found.get('volume')!r} of array {found.get('array_id')!r}"

@@ -54,7 +54,9 @@ def run_race(root: Path, volume: str, racers: int = RACERS, rounds: int = ROUNDS
     folder = Path(root, FOLDER, secrets.token_hex(8))
     began = time.monotonic()
     try:
-        folder.mkdir(parents=True)
+        for each in (folder.parent.parent, folder.parent):  # not the root: one that is missing is not mounted
+            each.mkdir(exist_ok=True)
+        folder.mkdir()
         for number in range(rounds):
             (folder / f"prize.{number}").write_bytes(b"fa")
         found = _race(folder, racers, rounds)
