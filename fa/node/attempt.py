@@ -70,9 +70,10 @@ class Workshop:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An open source. `path` is what ffmpeg is given."""
+    """A source that was looked at. `path` is what its child is given: of the open descriptor, or, without one, on its
+    volume."""
 
-    fd: int
+    fd: int | None
     path: str
     bytes: int
 
@@ -86,12 +87,14 @@ async def carry_out(shop: Workshop, order: Order, show: Show) -> Encoded | Attem
         product = recipe.product(order.product)
         if product is None:
             raise Hopeless(f"Factory {order.factory} has no product {order.product}.")
-        source = await asyncio.to_thread(_prepare, shop.volumes, order, recipe)
+        by_name = bool(product.exec) and not (recipe.localise or shop.localise)
+        source = await asyncio.to_thread(_prepare, shop.volumes, order, recipe, by_name)
         part = _part_for(order)
         try:
             return await _encode(shop, order, recipe, product, source, part, show)
         finally:
-            let_go(source.fd)
+            if source.fd is not None:
+                let_go(source.fd)
     except asyncio.CancelledError:
         await _clean(shop, part)
         raise
@@ -109,7 +112,7 @@ def _failed(order: Order, sentence: str, permanent: bool, blame: bool = True) ->
 
 
 def _named(sentence: str, source: Source | None, order: Order) -> str:
-    """ffmpeg names the descriptor that it was given; people know the file."""
+    """Children name the path that they were given; people know the file by its place."""
     return sentence.replace(source.path, order.source) if source else sentence
 
 
@@ -125,8 +128,9 @@ def _part_for(order: Order) -> Place:
     return parts.new_part(parse_place(order.destination).volume, owner, order.job, order.product, order.attempt)
 
 
-def _prepare(volumes: Volumes, order: Order, recipe: Factory) -> Source:
-    """Look at the destination, make the folder for parts, and open the source. Blocking."""
+def _prepare(volumes: Volumes, order: Order, recipe: Factory, by_name: bool) -> Source:
+    """Look at the destination, make the folder for parts, and open the source. Blocking. `by_name`: a site's tool gets
+    the path as the volume has it."""
     source = parse_place(order.source)
     source_root = volumes.root(source.volume, write=False)
     final = parse_place(order.destination)
@@ -140,7 +144,11 @@ def _prepare(volumes: Volumes, order: Order, recipe: Factory) -> Source:
     except (NotADirectoryError, FileExistsError):
         raise Hopeless(f"A file stands where {final} needs a folder.", hint="Move it away.") from None
     parts.make_part_folder(root)
-    return _open_source(source_root, source)
+    opened = _open_source(source_root, source)
+    if not by_name or opened.fd is None:
+        return opened
+    os.close(opened.fd)
+    return Source(None, f"{source_root}/{source.path}", opened.bytes)
 
 
 def _check_free(fd: int, name: str, final: Place, recipe: Factory) -> None:
@@ -179,26 +187,25 @@ async def _encode(
     local: Path | None = None
     try:
         path = source.path
-        info = None if product.exec else await shop.probes.of(source.fd, path, shop.tools, shop.sandbox)
+        info = None
+        if source.fd is not None and not product.exec:
+            info = await shop.probes.of(source.fd, path, shop.tools, shop.sandbox)
         if recipe.localise or shop.localise:
             local = shop.scratch / f"{order.task}-{order.attempt}"
             await _localise(source, local, order, show)
             path = str(local)
-        elif product.exec:
-            place = parse_place(order.source)  # a site's tool gets the path as the volume has it
-            path = f"{shop.volumes.root(place.volume, write=False)}/{place.path}"
         durable = _Durable()
         request = EncodeRequest(
             product,
             path,
-            str(Path(root, part.path)),
+            f"{root}/{part.path}",
             shop.log_of(order.task, order.attempt),
             shop.tools,
             shop.sandbox,
             stall_after=recipe.stall_after,
             programs=shop.programs,
             info=info,
-            pass_fds=(source.fd,) if path == source.path else (),
+            pass_fds=(source.fd,) if source.fd is not None and path == source.path else (),
             opened=True,
             finish=durable.make,
         )
@@ -275,23 +282,24 @@ def _sync_file(path: Path) -> None:
 
 async def _localise(source: Source, local: Path, order: Order, show: Show) -> None:
     """Copy the source to local scratch; a cancel ends the copying thread at its next chunk."""
+    assert source.fd is not None, "what is copied is open"
     stop = threading.Event()
     try:
-        await asyncio.to_thread(_copy, source, local, order, show, stop)
+        await asyncio.to_thread(_copy, source.fd, source.bytes, local, order, show, stop)
     finally:
         stop.set()
 
 
-def _copy(source: Source, local: Path, order: Order, show: Show, stop: threading.Event) -> None:
+def _copy(fd: int, size: int, local: Path, order: Order, show: Show, stop: threading.Event) -> None:
     local.parent.mkdir(parents=True, exist_ok=True)
     with local.open("wb") as file:
         done = 0
-        while done < source.bytes and not stop.is_set():
-            sent = os.sendfile(file.fileno(), source.fd, done, COPY_CHUNK)
+        while done < size and not stop.is_set():
+            sent = os.sendfile(file.fileno(), fd, done, COPY_CHUNK)
             if sent == 0:
                 raise Hopeless(f"The source {order.source} became shorter while it was copied.")
             done += sent
-            show(Running(order.task, order.attempt, "uploading", done / source.bytes))
+            show(Running(order.task, order.attempt, "uploading", done / size))
 
 
 async def _clean(shop: Workshop, part: Place | None) -> None:

@@ -56,7 +56,7 @@ class Child:
         self._begun = asyncio.Event()
         self._ended = asyncio.Event()
         output, log = os.pipe(), os.pipe()
-        self._pipes, self._on_log = {output[0]: on_output, log[0]: on_log}, on_log
+        self._pipes, self._on_log = {output[0]: on_output, log[0]: on_log}, on_log  # those that are open
         try:
             start = Start(argv, child_environment(), output[1], log[1], cwd, pass_fds)
             sandbox.start(start, limits, self, contain=contain)
@@ -158,26 +158,32 @@ class Child:
         return True
 
     def _read(self, descriptor: int) -> bool:
-        """Read once; False when there is nothing now, or ever again."""
-        with suppress(BlockingIOError):
+        """Read once; False when there is nothing now, or ever again: then it is closed."""
+        try:
             data = os.read(descriptor, _CHUNK)
-            if data:
-                self._pipes[descriptor](data)
-                return True
-            self._loop.remove_reader(descriptor)
-        return False
+        except BlockingIOError:
+            return False
+        if data:
+            self._pipes[descriptor](data)
+        else:
+            self._close_pipe(descriptor)
+        return bool(data)
 
     def _close(self) -> None:
         """Take what is still in the pipes, and close them."""
-        for descriptor in self._pipes:
+        for descriptor in list(self._pipes):
             while self._read(descriptor):
                 continue
-            self._loop.remove_reader(descriptor)
         self._close_pipes()
 
     def _close_pipes(self) -> None:
-        for descriptor in self._pipes:
-            os.close(descriptor)
+        for descriptor in list(self._pipes):
+            self._close_pipe(descriptor)
+
+    def _close_pipe(self, descriptor: int) -> None:
+        del self._pipes[descriptor]
+        self._loop.remove_reader(descriptor)
+        os.close(descriptor)
 
 
 async def _to_the_end(work: object) -> None:
