@@ -49,6 +49,8 @@ class Runtime:
         self._thread = threading.get_ident()
         self._performers: dict[type, Performer] = {}
         self._since_rest = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = 0.0
 
     def perform(self, effect: type, performer: Performer) -> None:
         """Say who carries out effects of this type."""
@@ -65,48 +67,50 @@ class Runtime:
 
     async def run(self) -> None:
         """Until cancelled, or until a step or a performer raises: a node that cannot keep its word must not go on."""
+        inbox = self._inbox
         while True:
-            event = await self._next()
+            if not inbox or self._since_rest >= EVENTS_AT_A_STRETCH:
+                await self._rest()
+            event = inbox.popleft() if inbox else self._machine.woken()
+            self._since_rest += 1
             effects = self._machine.step(event, self._clock.now())
             self._watch(event)
             for effect in effects:
-                await self._carry_out(effect)
+                waiting = self._begin(effect)
+                if waiting is not None:
+                    await waiting
+                if failpoints.ARMED:
+                    failpoints.around("after", effect)
 
-    async def _carry_out(self, effect: Any) -> None:
+    def _begin(self, effect: Any) -> Awaitable[None] | None:
         if failpoints.ARMED:
             failpoints.around("before", effect)
-        waiting = self._performers[type(effect)](effect)
-        if waiting is not None:
-            await waiting
-        if failpoints.ARMED:
-            failpoints.around("after", effect)
-
-    async def _next(self) -> Any:
-        await self._rest()
-        while not self._inbox:
-            wait = self._patience()
-            if wait is not None and wait <= 0:
-                return self._machine.woken()
-            await self._sleep(wait)
-        return self._inbox.popleft()
-
-    async def _sleep(self, seconds: float | None) -> None:
-        """Until something arrived or the time is over; who wakes looks which."""
-        self._arrived.clear()
-        timer = None if seconds is None else self._loop.call_later(seconds, self._arrived.set)
-        try:
-            await self._arrived.wait()
-        finally:
-            if timer is not None:
-                timer.cancel()
+        return self._performers[type(effect)](effect)
 
     async def _rest(self) -> None:
-        """Neither a full inbox nor a deadline that always lies behind may starve the sockets."""
-        self._since_rest += 1
+        """Until something arrived or a deadline has come. Neither a full inbox nor a deadline that always lies behind
+        may starve the sockets."""
         if self._since_rest >= EVENTS_AT_A_STRETCH:
             self._since_rest = 0
             await asyncio.sleep(0)
+        while not self._inbox:
+            deadline = self._machine.deadline
+            if deadline is not None:
+                patience = deadline - self._clock.mono()
+                if patience <= 0:
+                    return
+                self._wake_by(deadline, patience)
+            self._arrived.clear()
+            await self._arrived.wait()
 
-    def _patience(self) -> float | None:
-        deadline = self._machine.deadline
-        return None if deadline is None else deadline - self._clock.mono()
+    def _wake_by(self, deadline: float, patience: float) -> None:
+        """One timer, that rings too early rather than being set anew each time: who wakes looks what has come."""
+        if self._timer is not None:
+            if self._rings_at <= deadline:
+                return
+            self._timer.cancel()
+        self._rings_at, self._timer = deadline, self._loop.call_later(patience, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._arrived.set()
