@@ -248,10 +248,14 @@ class Array:
         self._state.why = f"no whole copy could be fetched: {event.reason}"
 
     def _on_store_failed(self, event: ev.StoreFailed) -> None:
-        """A failed fsync is never tried again: its pages may be gone. The mark survives, the process does not."""
+        """A failed fsync is never tried again: its pages may be gone. The mark survives, the process does not.
+
+        Rot leaves no mark: what was written before is in the segments too, and the next start proves the copy by its
+        checksum, or marks it. A mark would cost the array a vote, and perhaps the only complete copy."""
         state = self._state
-        state.mark = Mark.SUSPECT
-        state.save_identity()
+        if not event.rotten:
+            state.mark = Mark.SUSPECT
+            state.save_identity()
         state.emit(Exit(f"the store failed: {event.reason}"))
 
     def _on_store_full(self, event: ev.StoreFull) -> None:

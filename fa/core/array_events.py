@@ -130,9 +130,11 @@ class CopyFailed:
 
 @dataclass(frozen=True, slots=True)
 class StoreFailed:
-    """An fsync or a read of the store failed: nothing on this disk is believed any more."""
+    """An fsync or a read of the store failed: nothing on this disk is believed any more. ``rotten``: pages of it are
+    not what was written; the segments may make that good, and a checksum proves whether they do."""
 
     reason: str
+    rotten: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,9 @@ from fa.node.recent import RecentSegments
 from fa.node.upkeep import Upkeep
 from fa.replication.directory import ReplicaDirectory
 from fa.replication.envelope import Envelope
-from fa.replication.errors import CopyError, SegmentError
-from fa.replication.resync import file_sums, install
+from fa.replication.errors import CopyError, SegmentError, StoreRotten
+from fa.replication.repair import open_or_repair
+from fa.replication.resync import bytes_of_sums, install
 from fa.replication.secondary import Copy
 from fa.replication.transfer import Announcement
 from fa.replication.writer import Writer
@@ -89,6 +90,7 @@ class Keeper:
         self._incoming: list[tuple[Envelope, bytes]] = []
         self._arrived: dict[Position, tuple[Envelope, bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.repaired = ""  # what was wrong with the file when it was opened, and is not any more
         self.gates = Gates()
         self.commits = Commits()
         self.circumstances = Circumstances()
@@ -110,9 +112,9 @@ class Keeper:
     # --- starting and stopping ---
 
     async def open(self) -> tuple[Link, ...]:
-        """Recover the copy; its chain, oldest first. Raises `CopyError` when the copy is damaged."""
-        self._copy = self._new_copy()
-        position = await self._in_thread(self._copy.open)
+        """Recover the copy; its chain, oldest first. Raises `CopyError` when it is damaged and not healed here."""
+        copy = self._copy = self._new_copy()
+        position, self.repaired = await self._in_thread(open_or_repair, copy, self._place.database, self._directory)
         return self._links(position)
 
     async def close(self) -> None:
@@ -193,7 +195,7 @@ class Keeper:
         self._post(av.Committed(envelope.after, envelope.epoch))
 
     def _dead(self, trouble: BaseException) -> None:
-        self._post(av.StoreFailed(str(trouble)))
+        self._post(av.StoreFailed(str(trouble), rotten=isinstance(trouble, StoreRotten)))
 
     async def serve(self, effect: ae.Serve) -> None:
         await self._opened(self._place.database)
@@ -337,7 +339,7 @@ class Keeper:
             if copy:
                 await self._in_thread(copy.close)
             try:
-                sums = b"" if self._diff_failed else await self._in_thread(_sums_of, place.database)
+                sums = b"" if self._diff_failed else await self._in_thread(bytes_of_sums, place.database)
                 told = await self._fetch(source, target, sums)
                 await self._in_thread(install, place.database, self._directory, place.array_id, told, target, EMPTY)
             except (FaError, OSError, TimeoutError, aiohttp.ClientError) as error:
@@ -393,8 +395,3 @@ class Keeper:
         if not task.cancelled() and (trouble := task.exception()):
             log.critical("the store of this node failed", exc_info=trouble)
             self._post(av.StoreFailed(str(trouble)))
-
-
-def _sums_of(database: Path) -> bytes:
-    """The page sums of a closed database file, empty where there is none."""
-    return file_sums(database).to_bytes() if database.exists() else b""

@@ -132,6 +132,8 @@ class Node:
         node.runtime.post(w.Tick())
         node._background(node._offer())
         node._background(node.vip.run())
+        if node.keeper.repaired:
+            node.guards.happened("store-repaired", node.keeper.repaired)
         for note in shop.sandbox.notes:
             node.guards.happened("sandbox", note)
         node._background(node.guards.run())

@@ -16,6 +16,7 @@ from fa.node.disk import is_failed
 from fa.replication.directory import ReplicaDirectory
 from fa.replication.retention import Keeper as DirectoryKeeper
 from fa.replication.retention import Policy
+from fa.replication.rot import sentence
 from fa.replication.secondary import Copy
 
 log = logging.getLogger(__name__)
@@ -48,9 +49,8 @@ class Kept(Protocol):
 
 
 class Upkeep:
-    """In a thread that neither acknowledgements nor volumes wait for."""
-
-    """`history`: how many seconds back the store can be restored."""
+    """In a thread that neither acknowledgements nor volumes wait for. `history`: how many seconds back the store can be
+    restored."""
 
     def __init__(self, kept: Kept, clock: Clock, post: Callable[[Any], None], history: float) -> None:
         self._kept = kept
@@ -81,11 +81,12 @@ class Upkeep:
                 return
 
     async def scrub(self) -> None:
-        """Read the whole copy: disks rot (REPLICATION.md section 6). Runs until cancelled."""
+        """Read the whole copy: disks rot (REPLICATION.md section 6). The file of the node that leads is scrubbed by its
+        writer. Runs until cancelled."""
         while True:
             await asyncio.sleep(SCRUB_EVERY)
             if self._kept.copy and (rotten := await self._in_thread(self._kept.copy.scrub)):
-                self._post(av.StoreFailed(f"{len(rotten)} pages of the store are not what was written"))
+                self._post(av.StoreFailed(sentence(rotten), rotten=True))
 
     async def _try(self, call: Callable[..., Any], *arguments: Any) -> None:
         """What cannot be done now is done the next time, unless the disk has failed: a sync is never tried again."""

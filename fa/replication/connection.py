@@ -67,5 +67,10 @@ def is_fatal(trouble: BaseException) -> bool:
     return _primary_code(trouble) in _FATAL
 
 
+def is_rotten(trouble: BaseException) -> bool:
+    """Whether SQLite found that the file makes no sense."""
+    return _primary_code(trouble) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 def _primary_code(trouble: BaseException) -> int:
     return getattr(trouble, "sqlite_errorcode", 0) & 0xFF if isinstance(trouble, sqlite3.Error) else 0

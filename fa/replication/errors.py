@@ -118,6 +118,12 @@ class WALError(WriterError):
     code = "wal-mismatch"
 
 
+class StoreRotten(WriterError):
+    """The disk gives other pages of the store than were written to it. This node stops; the copies have them right."""
+
+    code = "store-rotten"
+
+
 class NotStarted(Unavailable):
     """This node stopped leading before the write began; nothing was changed. Try again."""
 

@@ -32,6 +32,7 @@ class Step(enum.Enum):
     CLOSE = enum.auto()
     COMMIT = enum.auto()
     CHECKPOINT = enum.auto()
+    SCRUB = enum.auto()
 
 
 class Pipeline:
@@ -118,11 +119,16 @@ class Pipeline:
 
     # ---- called by the writer's thread ------------------------------------------------------------------------
 
-    def next(self, checkpoint_due: Callable[[], bool], patience: Callable[[], float | None]) -> Step:
-        """Wait for something to do. A due checkpoint holds new commits back until all are acknowledged."""
+    def next(
+        self, checkpoint_due: Callable[[], bool], scrub_due: Callable[[], bool], patience: Callable[[], float | None]
+    ) -> Step:
+        """Wait for something to do. A due checkpoint holds new commits back until all are acknowledged; a due slice of
+        the scrub goes first, for under load there is always something to commit."""
         self._rest()
         with self._changed:
             while not self._closed:
+                if scrub_due():
+                    return Step.SCRUB
                 due = checkpoint_due() and not self._epoch_due
                 if due and self.acknowledged == self.position:
                     return Step.CHECKPOINT

@@ -37,6 +37,11 @@ def file_sums(db_path: Path) -> PageSums:
         os.close(fd)
 
 
+def bytes_of_sums(db_path: Path) -> bytes:
+    """The same as they are sent; empty where there is no file."""
+    return file_sums(db_path).to_bytes() if db_path.exists() else b""
+
+
 def install(
     db_path: Path,
     directory: ReplicaDirectory,

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fa.core.position import EMPTY, Position
-from fa.replication.checksum import PageSums, Undo, lock_page, page_sum, scan
+from fa.replication.checksum import PageSums, Undo, scan
 from fa.replication.directory import ReplicaDirectory
 from fa.replication.durable import pwrite_all
 from fa.replication.envelope import Envelope
@@ -37,6 +37,7 @@ from fa.replication.errors import (
     WrongPre,
 )
 from fa.replication.rescue import Found, epoch_at, find_segments, remove_log
+from fa.replication.rot import rotten_pages
 from fa.replication.segment import Segment, decode
 from fa.replication.state import PAGE_SIZE, Mark, Marker, MarkFile, State
 
@@ -276,8 +277,8 @@ class Copy:
     def scrub(self) -> list[int]:
         """Read the whole database file and return the numbers of pages that are not what was written: the disk rots.
 
-        Runs while segments are received and applied; call it from a thread of its own. A non-empty answer means that
-        the mark is to be SUSPECT and the copy fetched again.
+        Runs while segments are received and applied; call it from a thread of its own. After a non-empty answer the
+        copy is to be opened anew, which proves or repairs it.
         """
         rotten: list[int] = []
         first = 1
@@ -292,15 +293,7 @@ class Copy:
     def _scrub(self, first: int, last: int) -> list[int]:
         """Pages that waiting segments will overwrite are left out: the sums are ahead of the file there."""
         waiting = {number for item in self._pending for number in item.touched}
-        raw = memoryview(os.pread(self._fd, (last - first + 1) * PAGE_SIZE, (first - 1) * PAGE_SIZE))
-        skip = lock_page(PAGE_SIZE)
-        return [
-            number
-            for number in range(first, last + 1)
-            if number not in waiting
-            and number != skip
-            and page_sum(number, raw[(number - first) * PAGE_SIZE :][:PAGE_SIZE]) != self._sums.of(number)
-        ]
+        return rotten_pages(self._fd, self._sums, first, last, waiting)
 
     # ---- changing roles ---------------------------------------------------------------------------------------
 

@@ -22,12 +22,14 @@ from typing import Any
 
 from fa.core.position import Position
 from fa.errors import StoreFull
-from fa.replication.connection import POSITION_TABLE, open_anchor, open_writer
+from fa.replication.connection import POSITION_TABLE, is_rotten, open_anchor, open_writer
 from fa.replication.directory import ReplicaDirectory
 from fa.replication.envelope import Envelope
-from fa.replication.errors import NotStarted, OutcomeUnknown, WriterError
+from fa.replication.errors import NotStarted, OutcomeUnknown, StoreRotten, WriterError
 from fa.replication.group import GroupLost, Work, commit, rollback, run_works
 from fa.replication.pipeline import Pipeline, Quiet, Step, fail
+from fa.replication.rescue import remove_log
+from fa.replication.rot import RotWatch, sentence
 from fa.replication.secondary import Copy
 from fa.replication.segment import Header, encode
 from fa.replication.state import PAGE_SIZE, Marker, State
@@ -47,13 +49,17 @@ class Limits:
     """How much goes into one group, how many groups travel, and when the WAL is checkpointed (bytes; seconds).
 
     Two travel: one commits here while the other is made durable there. With more, groups only get smaller, and each
-    costs two syncs and a segment."""
+    costs two syncs and a segment. Every ``scrub_seconds`` the whole file is read over, ``scrub_pages`` at a time with
+    ``scrub_rest`` between: 10 MB a second, of which a commit waits for a quarter of a megabyte."""
 
     group: int = 256
     in_flight: int = 2
     wal_bytes: int = 16 << 20
     wal_seconds: float = 60.0
     retry_seconds: float = 1.0
+    scrub_seconds: float = 3600.0
+    scrub_pages: int = 64
+    scrub_rest: float = 0.025
 
 
 def wall_clock_ms() -> int:
@@ -99,6 +105,7 @@ class Writer:
         self._unwritten: deque[tuple[Envelope, Header, bytes]] = deque()
         self._checkpoint_not_before = 0.0
         self._wal_used_since = 0.0
+        self._scrub_not_before = 0.0
         self._wal_bytes = 0
         self._marker = Marker(db_path)
         self._trouble: BaseException | None = None
@@ -182,13 +189,18 @@ class Writer:
             self._serve()
         except BaseException as trouble:
             log.critical("the store cannot be written any more: %s", trouble)
-            self._trouble = trouble
+            self._trouble = (
+                StoreRotten(f"The store's file makes no sense: {trouble}.") if is_rotten(trouble) else trouble
+            )
         self._shut()
 
     def _serve(self) -> None:
-        while (step := self._pipeline.next(self._checkpoint_due, self._patience)) is not Step.CLOSE:
+        due = self._checkpoint_due, self._scrub_due, self._patience
+        while (step := self._pipeline.next(*due)) is not Step.CLOSE:
             if step is Step.CHECKPOINT:
                 self._checkpoint()
+            elif step is Step.SCRUB:
+                self._scrub()
             else:
                 works, epoch, first = self._pipeline.take()
                 self._commit(works, epoch, first)
@@ -203,6 +215,8 @@ class Writer:
         self._connection = open_writer(self._db_path)
         self._anchor = open_anchor(self._db_path)
         self._wal = WalCapture(self._db_path, PAGE_SIZE, self._sums.pages)
+        self._rot = RotWatch(self._db_path)
+        self._scrub_not_before = time.monotonic() + self._limits.scrub_seconds
 
     def _recover(self) -> State:
         copy = Copy(self._db_path, self._directory, array_id=self._array_id)
@@ -215,11 +229,24 @@ class Writer:
             self._connection.close()
             self._anchor.close()
             self._wal.close()
+            self._rot.close()
+            if isinstance(self._trouble, StoreRotten):
+                self._drop_tail()
         except sqlite3.Error:
             log.exception("closing the store failed")
+        except (OSError, WriterError) as worse:
+            self._trouble = worse
         self._pipeline.abandon()
         if self._trouble is not None:
             self._on_dead(self._trouble)
+
+    def _drop_tail(self) -> None:
+        """Forget a commit that may be made of rotten pages: it is in SQLite's log alone, and nobody was told of it. All
+        that was shipped is in segments, durably after this. Raises ``WriterError`` when it is not, for want of room."""
+        if self._unwritten:
+            raise WriterError(f"{self._trouble} There is no room either for what was committed before.")
+        self._directory.flush()
+        remove_log(self._db_path)
 
     def _commit(self, works: list[Work], epoch: int, first: bool) -> None:
         """One group: all of it is committed, or each work is told why not. Raises when the store is broken."""
@@ -294,6 +321,7 @@ class Writer:
         if got.offset == WAL_HEADER_SIZE:
             self._wal_used_since = time.monotonic()
         pre = self.position.checksum
+        self._rot.about_to_change([number for number, _ in got.pages], self._sums)
         self._sums.replace(got.pages, got.commit)
         stamp = self._directory.next_timestamp(self._now_ms())
         header = Header(PAGE_SIZE, got.commit, txid, txid, stamp, epoch, got.offset, got.size, got.salt1, got.salt2)
@@ -327,9 +355,10 @@ class Writer:
         old = now - self._wal_used_since >= self._limits.wal_seconds
         return (old or self._wal.used_bytes >= self._limits.wal_bytes) and now >= self._checkpoint_not_before
 
-    def _patience(self) -> float | None:
-        """How long to sleep before looking at the clock again (seconds); None while there is nothing to checkpoint."""
-        return None if self.position.txid == self._marker.position.txid else self._limits.retry_seconds
+    def _patience(self) -> float:
+        """How long to sleep before looking at the clock again (seconds)."""
+        scrub = max(0.0, self._scrub_not_before - time.monotonic())
+        return scrub if self.position.txid == self._marker.position.txid else min(scrub, self._limits.retry_seconds)
 
     def _checkpoint(self) -> None:
         """Copy the WAL into the database file. Everything in it is acknowledged; own segments are made durable first.
@@ -342,8 +371,21 @@ class Writer:
         busy, frames, copied = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         if not busy and frames == copied == self._wal.frames:
             self._wal.checkpointed()
+            self._rot.checkpointed()
             self._marker.move(self.position)
         elif frames > self._wal.frames:
             raise WriterError("SQLite's log holds frames that this node did not write.")
         else:
             self._checkpoint_not_before = time.monotonic() + self._limits.retry_seconds
+
+    # ---- rot --------------------------------------------------------------------------------------------------
+
+    def _scrub_due(self) -> bool:
+        return time.monotonic() >= self._scrub_not_before
+
+    def _scrub(self) -> None:
+        """Read some pages of the file over; rest, for long when that was the last of them. Raises ``StoreRotten``."""
+        if rotten := self._rot.look(self._sums, self._limits.scrub_pages):
+            raise StoreRotten(sentence(rotten))
+        rest = self._limits.scrub_seconds if self._rot.next == 1 else self._limits.scrub_rest
+        self._scrub_not_before = time.monotonic() + rest

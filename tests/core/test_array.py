@@ -348,6 +348,11 @@ def test_a_failed_fsync_ends_the_process_after_the_mark_is_saved() -> None:
     assert kinds(array.step(ev.StoreFailed("EIO"), 1.0)) == ["SaveIdentity", "Exit"]
 
 
+def test_rot_ends_the_process_and_the_next_start_judges_the_copy() -> None:
+    """With the mark the only complete copy would be nobody's any more, and the array wait for ever."""
+    assert kinds(led_pair().step(ev.StoreFailed("2 pages", rotten=True), 1.0)) == ["Exit"]
+
+
 def test_requests_to_another_node_are_answered() -> None:
     array = follower()
     for request in (ev.SwitchOver(1), ev.RemoveNode(2, "a"), ev.AddNode(3, W, True), ev.ReplaceVoter(4, "w", W)):
