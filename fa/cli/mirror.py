@@ -15,7 +15,7 @@ from fa.cli.tables import Column, Item, Noun, column
 from fa.cli.times import parse_moment, parse_span, rfc3339
 from fa.client import calls
 from fa.client.text import clean
-from fa.errors import NotFound
+from fa.errors import Forbidden, NotFound
 
 
 def _outage(reign: Item) -> str | None:
@@ -136,7 +136,10 @@ def _restore(context: Context) -> None:
         raise NotFound(
             f"There is no replica directory {replica}.", hint="Name the state directory of a node with --dir."
         )
-    directory = ReplicaDirectory(replica, read_only=True)
+    try:
+        directory = ReplicaDirectory(replica, read_only=True)
+    except OSError as error:
+        raise Forbidden(f"{error.filename or replica} cannot be read: {error.strerror}.") from error
     try:
         done = restore(directory, out, moment(context.args.at, datetime.now(UTC)))
     finally:

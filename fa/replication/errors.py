@@ -94,6 +94,18 @@ class LineageBroken(CopyError):
     code = "lineage-broken"
 
 
+class SegmentFileDamaged(SegmentCorrupt):
+    """A file of the replica directory is damaged; restore from another node's directory, or an earlier moment."""
+
+    code = "segment-file-damaged"
+
+
+class RestoreFailed(FaError):
+    """The restored database could not be written; nothing is left behind."""
+
+    code = "restore-failed"
+
+
 class RestoreTargetExists(Conflict):
     """The output file exists already; nothing was overwritten. Name another file."""
 

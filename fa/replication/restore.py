@@ -9,8 +9,8 @@ the stock tool cannot do (REPLICATION.md section 5, pitfall 4).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,14 @@ from fa.core.position import Position
 from fa.replication.checksum import PageSums
 from fa.replication.directory import ReplicaDirectory, SegmentFile
 from fa.replication.durable import sync_folder
-from fa.replication.errors import LineageBroken, NoSuchMoment, RestoreTargetExists
+from fa.replication.errors import (
+    LineageBroken,
+    NoSuchMoment,
+    RestoreFailed,
+    RestoreTargetExists,
+    SegmentCorrupt,
+    SegmentFileDamaged,
+)
 from fa.replication.merge import ATTEMPTS, MappedSegment, write_over
 from fa.replication.plan import newest_txid, restore_plan
 
@@ -40,8 +47,19 @@ class Restored:
 def restore(directory: ReplicaDirectory, out: Path, at: Moment = None) -> Restored:
     """Write the database of moment ``at`` to ``out``, which must not exist; it is there whole or not at all.
 
-    Raises ``NoSuchMoment``, ``LineageBroken``, ``SegmentCorrupt``, ``RestoreTargetExists``, ``OSError``.
+    Raises ``NoSuchMoment``, ``LineageBroken``, ``SegmentFileDamaged``, ``RestoreTargetExists``, ``RestoreFailed``.
     """
+    try:
+        return _restore(directory, out, at)
+    except OSError as trouble:
+        why = trouble.strerror or str(trouble)
+        raise RestoreFailed(
+            f"{trouble.filename or out} cannot be read or written: {why}; no file {out.name} was made.",
+            hint="Name a file in a folder that is there, has room, and that you may write to.",
+        ) from trouble
+
+
+def _restore(directory: ReplicaDirectory, out: Path, at: Moment) -> Restored:
     if out.exists():
         raise RestoreTargetExists(f"{out} exists already; nothing was overwritten.", hint="Name another file.")
     aside = out.with_name(out.name + ".tmp")
@@ -92,8 +110,22 @@ def _txid_at(files: Sequence[SegmentFile], moment_ms: int) -> int:
 
 
 def _header_time(file: SegmentFile) -> int:
-    with MappedSegment(file.path) as mapped:
+    with _opened(file) as mapped:
         return mapped.header.timestamp
+
+
+@contextmanager
+def _opened(file: SegmentFile) -> Iterator[MappedSegment]:
+    """Raises ``SegmentFileDamaged`` for whatever is found wrong with the file meanwhile."""
+    try:
+        with MappedSegment(file.path) as mapped:
+            yield mapped
+    except SegmentCorrupt as trouble:
+        before = f", or of a moment before it (--at txid:{file.min_txid - 1})" if file.min_txid > 1 else ""
+        raise SegmentFileDamaged(
+            f"The file {file.path} is damaged; what lies in it cannot be restored from this directory.",
+            hint=f"Restore from the replica directory of another node{before}.",
+        ) from trouble
 
 
 def _range(files: Sequence[SegmentFile]) -> str:
@@ -111,7 +143,7 @@ def _replay(directory: ReplicaDirectory, plan: Sequence[SegmentFile], fd: int) -
     sums: PageSums | None = None
     proved, reached, time, epoch = False, Position(0, 0), 0, 0
     for file in plan:
-        with MappedSegment(file.path) as mapped:
+        with _opened(file) as mapped:
             header = mapped.header
             if header.min_txid > reached.txid + 1 or (header.epoch and header.epoch < epoch):
                 raise LineageBroken(f"{file.path.name} does not follow on the file before it: two histories are mixed.")

@@ -14,7 +14,15 @@ from pathlib import Path
 import pytest
 
 from fa.replication.directory import ReplicaDirectory
-from fa.replication.errors import LineageBroken, NoSuchMoment, RestoreTargetExists, SegmentCorrupt, StockToolFailed
+from fa.replication.errors import (
+    LineageBroken,
+    NoSuchMoment,
+    RestoreFailed,
+    RestoreTargetExists,
+    SegmentCorrupt,
+    SegmentFileDamaged,
+    StockToolFailed,
+)
 from fa.replication.litestream import dump_digest, find_program, row_counts, stock_restore, verify
 from fa.replication.restore import restore
 from fa.replication.segment import NO_CHECKSUM, Header, encode, file_name
@@ -102,8 +110,14 @@ def test_moments_are_clamped_by_us_and_strict_for_the_stock_tool(
     assert not (tmp_path / "before").exists()
     assert digest(directory.root, tmp_path / "s", at=moment(at + 1)) == dumps[500]
     assert digest(directory.root, tmp_path / "t", at=moment(at)) != dumps[500], "strictly before"
-    with pytest.raises(StockToolFailed, match="timestamp does not exist"):
-        stock_restore(directory.root, tmp_path / "u", at=moment(files[-1].mtime_ms + 10**9))
+    last = {"at": moment(files[-1].mtime_ms)}
+    assert digest(directory.root, tmp_path / "v", **last) == digest(directory.root, tmp_path / "w", txid=1002)
+    first = files[0].mtime_ms
+    for when in (files[-1].mtime_ms + 1, files[-1].mtime_ms + 10**9, first - 1, first - 10**9):
+        with pytest.raises(StockToolFailed, match="timestamp does not exist"):
+            stock_restore(directory.root, tmp_path / "u", at=moment(when))
+    with pytest.raises(StockToolFailed, match="no matching backup"):
+        stock_restore(directory.root, tmp_path / "u", at=moment(first))
 
 
 def test_verify_reports_rows(long_run: tuple[Bench, dict[int, str]]) -> None:
@@ -218,6 +232,29 @@ def test_nothing_is_overwritten(small: Path, tmp_path: Path) -> None:
     with pytest.raises(RestoreTargetExists):
         restore(ReplicaDirectory(small, read_only=True), out)
     assert out.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["nope/x/o.db", "file/o.db", "n" * 300])
+def test_where_nothing_can_be_written(small: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(RestoreFailed, match=r"cannot be read or written: .*Name a file") as told:
+        restore(ReplicaDirectory(small, read_only=True), tmp_path / name)
+    assert name.split("/")[0] in told.value.detail
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("kind", ["zero length", "torn", "flipped crc"])
+def test_a_damaged_file_is_named_and_what_to_do(small: Path, tmp_path: Path, kind: str) -> None:
+    DAMAGE[kind](single(small, 4))
+    directory = ReplicaDirectory(small, read_only=True)
+    with pytest.raises(SegmentFileDamaged) as told:
+        restore(directory, tmp_path / "ours")
+    assert str(single(small, 4)) in told.value.detail
+    assert "another node" in told.value.hint
+    assert "--at txid:3" in told.value.hint
+    assert "asked for again" not in str(told.value)
+    assert restore(directory, tmp_path / "before", 3).proved, "as it says"
 
 
 def test_hostile_names_of_the_output(small: Path, tmp_path: Path) -> None:
