@@ -81,6 +81,8 @@ class Changes:
         failing = self.failing(state, leader)
         if self.pause and self.pause.member.node in failing:
             self.give_up(state)
+        if not failing:
+            leader.lack(state, "")
         copies = leader.mirror.copies
         leader.supply.learners = self.roster.learners(state, view, copies, failing)
         if leader.stale:
@@ -135,8 +137,7 @@ class Changes:
     def _may_drop(self, state: State, leader: Leader, failing: tuple[str, ...], add: tuple[Member, ...]) -> bool:
         if len(leader.view.in_sync) - len(failing) + len(add) >= self._fewest(state, leader):
             return True
-        least = state.config.min_insync
-        state.why = f"{', '.join(failing)} does not answer and min_insync is {least}: nothing is acknowledged"
+        leader.lack(state, ", ".join(failing))
         return False
 
     def _joining(self, state: State, leader: Leader) -> tuple[Member, ...]:

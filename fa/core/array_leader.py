@@ -32,7 +32,7 @@ class Leader:
 
     __slots__ = (
         "_asked_at", "_beat_at", "_look", "_note_at", "_probe_at", "barriers", "changes", "heard", "mirror", "number",
-        "stale", "stalled", "supply",
+        "short", "stale", "stalled", "supply",
     )  # fmt: skip
 
     def __init__(self, view: View, state: State) -> None:
@@ -44,6 +44,8 @@ class Leader:
         """When each voter last gave a sign of life."""
         self.stale = False
         self.stalled = False
+        self.short = False
+        """Is nothing acknowledged because fewer than ``min_insync`` copies would be left?"""
         self.number = 0
         """Of the newest heartbeat."""
         self._look = True
@@ -67,7 +69,7 @@ class Leader:
                 self.mirror.copies[member.node] = Copy(member, state.now, state.now)
         for voter in everyone(view.quorums()):
             self.heard[voter] = state.now
-        self.stalled = False
+        self.stalled = self.short = False
         self.barriers.restart(self.number + 1)
         self.beat(state)
 
@@ -77,6 +79,16 @@ class Leader:
             self.stalled = True
             state.why = "no majority of the voters answers: nothing is acknowledged"
             state.emit(Alarm("stalled", f"{state.me.node} reaches no majority of the voters and acknowledges nothing."))
+
+    def lack(self, state: State, who: str) -> None:
+        """``who`` keeps us from acknowledging and may not be dropped; empty: nobody does."""
+        if bool(who) == self.short:
+            return
+        self.short, state.why = bool(who), ""
+        if who:
+            reason = f"{who} does not answer and min_insync is {state.config.min_insync}"
+            state.why = f"{reason}: nothing is acknowledged"
+            state.emit(Alarm("stalled", f"{state.me.node} acknowledges nothing: {reason}."))
 
     def end(self, state: State) -> None:
         self.barriers.fail(state)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fa.core.array_roles import Role
 from fa.core.array_state import State
 from fa.core.position import Position
-from fa.core.view import Voters, counted
+from fa.core.view import Voters, counted, newest
 
 if TYPE_CHECKING:
     from fa.core.array_leader import Leader
@@ -80,7 +80,7 @@ def _mirror(state: State, leader: Leader | None) -> str:
     if view is None or state.role not in (Role.SERVING, Role.FOLLOWING):
         return "stalled"
     if view.secondaries():
-        return "stalled" if leader and leader.stale else "lock-step"
+        return "stalled" if leader and (leader.stale or leader.short) else "lock-step"
     return "syncing" if leader and leader.supply.learners else "solo"
 
 
@@ -103,18 +103,24 @@ def _warning(voters: Voters) -> str:
     )
 
 
+_UNKNOWN = "since this node started nobody told it what of that is acknowledged."
+
+
 def force_report(state: State) -> str:
-    """What an operator has to know before he forces this node to lead."""
-    view = state.view
-    if view is None:
+    """What an operator has to know before he forces this node to lead.
+
+    The view that counts is the newest one heard of: perhaps others chose it without this node."""
+    if state.view is None:
         return f"{state.me.node} holds no copy of the job store: it cannot be forced to lead."
-    others = ", ".join(node for node in (view.coordinator, *view.secondaries()) if node != state.me.node)
+    view = newest((state.view, state.closed, state.told))
+    assert view is not None, "one of them is"
+    led = "this node leads" if view.coordinator == state.me.node else f"{view.coordinator} leads"
+    mirrored = ", ".join(view.secondaries())
     complete = view.holds(state.me)
     lines = [
         f"The copy on {state.me.node} ends at transaction {state.chain.end.txid}; "
-        f"up to {state.acked.txid} is known here to be acknowledged.",
-        f"The newest view known here is epoch {view.epoch}: "
-        f"{view.coordinator} leads, in sync with it: {others or 'nobody else'}.",
+        + (f"up to {state.acked.txid} is known here to be acknowledged." if state.acked.txid else _UNKNOWN),
+        f"The newest view known here is epoch {view.epoch}: {led}, in sync with it: {mirrored or 'nobody else'}.",
     ]
     if complete and state.usable:
         lines.append(

@@ -275,6 +275,15 @@ def test_a_node_without_a_copy_cannot_be_forced() -> None:
     assert stranger.force_report() == "b holds no copy of the job store: it cannot be forced to lead."
 
 
+def test_what_forcing_may_lose_is_judged_by_the_newest_view_that_was_heard_of() -> None:
+    array = proposing()
+    assert "nothing acknowledged is lost" in array.force_report()
+    array.step(ev.Received("w", ms.Promise(2048, "w.1", View(1025, "b", (B,), (A, B, W), (A, B, W)))), 0.7)
+    report = array.force_report()
+    assert "epoch 1025: b leads, in sync with it: nobody else" in report
+    assert "This copy was not in sync" in report and "nothing acknowledged is lost" not in report
+
+
 def test_a_node_that_is_storing_a_segment_cannot_be_forced_yet() -> None:
     array = following()
     array.step(ev.Received("a", append(at(3), at(4), EPOCH_STRIDE)), 0.2)

@@ -91,7 +91,7 @@ def _headline(scene: Scene, width: int) -> Line:
         "lock-step": "losing either copy loses nothing",
         "solo": "one copy only: an acknowledged job could be lost with it",
         "syncing": "a copy is being brought up to date",
-        "stalled": "no quorum: nothing is acknowledged",
+        "stalled": "no quorum or too few copies: nothing is acknowledged",
     }.get(_state(scene), "")
     text = line(Span(" "), badge_of(MIRROR, _state(scene)), Span("  "), say(mirror.why or meaning),
                 say(f"   epoch {mirror.epoch or status.epoch}", "title"))  # fmt: skip
