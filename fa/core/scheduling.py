@@ -19,6 +19,7 @@ class Why(StrEnum):
     """The kinds of "no". Those in `NEVER` do not pass by waiting: somebody has to change something."""
 
     LOST = "lost"
+    SILENT = "silent"
     PAUSED = "paused"
     DRAINING = "draining"
     BUSY = "busy"
@@ -47,7 +48,9 @@ class Reason:
 
 
 def why_never(group: Group, node: NodeView) -> Reason | None:
-    """Why this node, as it is set up, can never run such a task."""
+    """Why this node, as it is set up, can never run such a task; None also of one that has not said how it is."""
+    if not node.slots:
+        return None
     if node.only_factories and group.factory not in node.only_factories:
         return Reason(Why.DEDICATED, f"is dedicated to {', '.join(node.only_factories)}")
     if node.only_tags and not {f"tag:{tag}" for tag in node.only_tags} & set(group.requires):
@@ -66,6 +69,8 @@ def why_not_now(group: Group, node: NodeView) -> Reason | None:
     """Why this node takes no such task at present, slots aside."""
     if not node.up:
         return Reason(Why.LOST, "is lost")
+    if not node.slots:
+        return Reason(Why.SILENT, "has not said yet what it can do")
     if node.mode is NodeMode.PAUSED:
         return Reason(Why.PAUSED, "is paused")
     if node.mode is NodeMode.DRAINING:

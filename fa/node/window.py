@@ -96,7 +96,8 @@ class Window:
         seen = int((self.clock.mono() - member.seen_at) * 1000)
         version = member.offer.version if member.offer else ""
         runs = self.machine.dispatcher.runs_on(member.name)
-        silent = NodeView(member.name, (), mode=member.mode, up=False)
+        slots = (("cpu", 0),) if member.kind == "witness" else ()  # of others it is not known yet
+        silent = NodeView(member.name, slots, mode=member.mode, up=not member.lost)
         view = views.get(member.name, silent)
         return NodeStatus(view, member.state, member.address, version, seen, runs, member.kind)
 

@@ -103,6 +103,18 @@ def test_why_not_now(node: dict[str, object], why: Why, text: str) -> None:
     assert reason.passes is (why not in NEVER)
 
 
+@pytest.mark.parametrize(("up", "why", "text"), [(True, Why.SILENT, "has not said yet"), (False, Why.LOST, "is lost")])
+def test_a_node_that_has_not_said_what_it_can_do_is_not_one_that_never_can(up: bool, why: Why, text: str) -> None:
+    """After a take-over, or while it tries its encoders; and one that stops offers nothing any more."""
+    unheard = NodeView("a", (), up=up)
+    assert why_never(GROUP, unheard) is None
+    reason = why_not(GROUP, unheard, 50)
+    assert reason is not None
+    assert reason.why is why and text in reason.text and reason.passes
+    assert still_blocked(GROUP, [NODE, replace(unheard, name="b")], ("a",)) == ()
+    assert not Board([unheard]).able(GROUP)
+
+
 def test_other_trouble_does_not_matter() -> None:
     assert why_not_now(GROUP, replace(NODE, quarantined=("hevc",), unhealthy=(("volume:nas", "hung"),))) is None
 

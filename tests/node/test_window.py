@@ -8,10 +8,14 @@ import pytest
 
 from fa.core.commands import AckAlert
 from fa.core.ledger import Outcome
+from fa.core.members import Member
+from fa.core.model import Group, NodeMode
 from fa.core.position import Position
+from fa.core.scheduling import Why, why_never, why_not_now
 from fa.core.work import Answer, Asked
 from fa.errors import Unavailable
 from fa.node.answers import Answers
+from fa.node.clock import Clock
 from fa.node.settings import Array, Node, Settings, Timing
 from fa.node.window import Window
 
@@ -53,3 +57,24 @@ async def test_an_acknowledged_command_says_how_safe_it_is() -> None:
     made = window(30.0, serving=True, post=carry_out)
     done = await made.ask(COMMAND)
     assert (done.value, done.position, done.durability) == ("done", Position(3, 1), "mirrored")
+
+
+def test_a_node_that_this_coordinator_has_not_heard_is_not_told_to_lack_anything() -> None:
+    """After a take-over it has no offer of the one that died, and of others none until they said what they can do."""
+    made = window(1.0, serving=True)
+    made.clock = Clock()
+    made.machine.dispatcher = SimpleNamespace(
+        views=tuple,
+        runs_on=lambda name: (),
+        members=(
+            Member("a", NodeMode.UP, "", 0.0, lost=True),
+            Member("b", NodeMode.UP, "", 0.0),
+            Member("w", NodeMode.UP, "", 0.0, kind="witness"),
+        ),
+    )
+    group = Group(1, "gpu", "cpu", 1, ("tag:gpu",))
+    a, b, witness = (status.view for status in made.nodes())
+    assert why_never(group, a) is why_never(group, b) is None
+    lost, silent = why_not_now(group, a), why_not_now(group, b)
+    assert lost and silent and (lost.why, silent.why) == (Why.LOST, Why.SILENT)
+    assert why_never(group, witness)

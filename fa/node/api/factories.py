@@ -8,7 +8,7 @@ from typing import Any
 
 from fa.core.commands import RemoveFactory, SaveFactory
 from fa.core.model import FactoryVersion, Group, NodeView, Role
-from fa.core.recipe import Factory, factory_to_dict, parse_factory, requirements
+from fa.core.recipe import Factory, Product, factory_to_dict, parse_factory, requirements
 from fa.core.scheduling import why_never
 from fa.errors import Invalid, NotFound
 from fa.node.api import given as g
@@ -99,8 +99,8 @@ async def remove(call: Call) -> Answer:
 
 async def validate(call: Call) -> Answer:
     recipe = parse_factory(recipe_text(call))
-    nodes = able(recipe, [node.view for node in call.gateway.nodes()])
-    return Answer(s.Validated(recipe.name, factory_to_dict(recipe), nodes, _warning(recipe, nodes)))
+    views = [node.view for node in call.gateway.nodes()]
+    return Answer(s.Validated(recipe.name, factory_to_dict(recipe), able(recipe, views), _warning(recipe, views)))
 
 
 async def test(call: Call) -> Answer:
@@ -110,18 +110,25 @@ async def test(call: Call) -> Answer:
 
 
 def able(recipe: Factory, views: Sequence[NodeView]) -> list[str]:
-    """The nodes that could run every product of a factory, as they are set up."""
-    groups = [
-        Group(0, recipe.name, product.slot, product.cost, tuple(sorted(requirements(recipe, product))))
-        for product in recipe.products
+    """The nodes that could run it, or some of its products, as they are set up."""
+    groups = [_group(recipe, product) for product in recipe.products]
+    told = (view for view in views if view.slots)  # it has said what it can do
+    return sorted(view.name for view in told if any(why_never(group, view) is None for group in groups))
+
+
+def _group(recipe: Factory, product: Product) -> Group:
+    return Group(0, recipe.name, product.slot, product.cost, tuple(sorted(requirements(recipe, product))))
+
+
+def _warning(recipe: Factory, views: Sequence[NodeView]) -> str | None:
+    """Each product may have a node of its own; of nodes that have not said what they can do nothing is claimed."""
+    hopeless = [
+        product.name for product in recipe.products if all(why_never(_group(recipe, product), view) for view in views)
     ]
-    return sorted(view.name for view in views if all(why_never(group, view) is None for group in groups))
-
-
-def _warning(recipe: Factory, nodes: Sequence[str]) -> str | None:
-    if nodes:
+    if not hopeless:
         return None
-    return f"No node of the array can run all of {recipe.name}: its jobs would wait for ever. `fa why` says what lacks."
+    what = f"product{'s' * (len(hopeless) > 1)} {', '.join(hopeless)} of {recipe.name}"
+    return f"No node of the array can run {what}: its jobs would wait for ever. `fa why` says what lacks."
 
 
 def _brief(row: FactoryVersion) -> s.FactoryBrief:
@@ -130,7 +137,7 @@ def _brief(row: FactoryVersion) -> s.FactoryBrief:
 
 def _shown(call: Call, row: FactoryVersion) -> Answer:
     recipe = parse_factory(row.text)
-    nodes = able(recipe, [node.view for node in call.gateway.nodes()])
+    views = [node.view for node in call.gateway.nodes()]
     shape = s.FactoryShape(
         name=row.name,
         version=row.version,
@@ -138,8 +145,8 @@ def _shown(call: Call, row: FactoryVersion) -> Answer:
         created_by=row.created_by,
         text=row.text,
         recipe=factory_to_dict(recipe),
-        nodes=nodes,
-        warning=_warning(recipe, nodes),
+        nodes=able(recipe, views),
+        warning=_warning(recipe, views),
     )
     return Answer(shape, headers={"ETag": f'"{row.version}"'})
 

@@ -267,7 +267,8 @@ class FactoryBrief(Shown, frozen=True):
 
 
 class FactoryShape(FactoryBrief, frozen=True, kw_only=True):
-    """`text` is the TOML as it was applied, `recipe` what it says. `nodes` could run all of it; `warning` if none."""
+    """`text` is the TOML as it was applied, `recipe` what it says. `nodes` could run it, or some of its products;
+    `warning` names products that none could."""
 
     text: str
     recipe: dict[str, Any]
@@ -276,7 +277,8 @@ class FactoryShape(FactoryBrief, frozen=True, kw_only=True):
 
 
 class Validated(Shown, frozen=True):
-    """The recipe can be used. `nodes` could run all of its products; `warning` says so if none could."""
+    """The recipe can be used. `nodes` could run it, or some of its products; `warning` names products that none
+    could."""
 
     name: str
     recipe: dict[str, Any]

@@ -67,8 +67,11 @@ def _task_sentence(task: Task, nodes: Sequence[s.WhyNode], never: bool) -> str:
 def sentence(job: Job, tasks: Sequence[s.WhyTask]) -> str:
     if job.state in (JobState.SUCCEEDED, JobState.CANCELLED):
         return f"Job {job.id} is {job.state}."
-    told = ". ".join(f"{task.product} {task.text}" for task in tasks)
-    return f"{told}."
+    return " ".join(_ended(f"{task.product} {task.text}") for task in tasks)
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 ROUTES = (Route("GET", "/v1/jobs/{id}/why", Role.VIEWER, "Say why a job is not running, per node", why, s.WhyShape),)

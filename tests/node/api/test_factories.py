@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.node.api.fake import FACTORY, Site, member
+from fa.core.model import NodeView
+from tests.node.api.fake import FACTORY, OFFERS, Site, member
 
 TOML = {"Content-Type": "application/toml"}
 OTHER = FACTORY.replace('name = "proxy"', 'name = "other"', 1)
@@ -58,6 +59,22 @@ async def test_validate_says_which_nodes_could(one: Site) -> None:
     status, told = await one.post("/v1/factories:validate", data='requires = ["tag:moon"]\n' + OTHER)
     assert told["nodes"] == [] and "No node" in told["warning"]
     assert len((await one.get("/v1/factories"))[1]["items"]) == 1
+
+
+async def test_what_a_node_that_was_not_heard_yet_could_do_is_not_denied(one: Site) -> None:
+    one.node.members.append(member("b", view=NodeView("b", (), up=False)))
+    status, told = await one.post("/v1/factories:validate", data='requires = ["tag:moon"]\n' + OTHER)
+    assert (status, told["nodes"], told["warning"]) == (200, [], None)
+
+
+async def test_each_product_may_have_a_node_of_its_own(one: Site) -> None:
+    two = OTHER + OTHER.split("\n", 2)[2].replace('"proxy"', '"tool"').replace("preset =", "slot = 'gpu'\npreset =")
+    status, told = await one.post("/v1/factories:validate", data=two)
+    assert (status, told["nodes"]) == (200, ["a"])
+    assert told["warning"].startswith("No node of the array can run product tool of other: its jobs would wait")
+    one.node.members.append(member("b", view=NodeView("b", (("gpu", 1),), offers=OFFERS)))
+    status, told = await one.post("/v1/factories:validate", data=two)
+    assert (status, told["nodes"], told["warning"]) == (200, ["a", "b"], None)
 
 
 async def test_put_wants_to_know_what_was_seen(one: Site) -> None:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from fa.core.commands import Dispatch
+from fa.core.commands import Dispatch, FailAttempt
+from fa.core.model import NodeView
 from fa.errors import Unavailable
 from fa.node.clock import wall_ms
 from fa.node.gateway import Progress
-from tests.node.api.fake import Site
+from tests.node.api.fake import Site, member
 
 JOB = {"source": "san:in/a.mxf", "factory": "proxy"}
 
@@ -186,6 +187,21 @@ async def test_why_says_it_per_node(one: Site) -> None:
     _, why = await one.get(f"/v1/jobs/{(await one.submit(factory='big'))['id']}/why")
     assert why["never"] is True and "tag:moon" in why["text"]
     assert why["tasks"][0]["nodes"] == [{"node": "a", "why": "lacks", "text": "has no tag:moon", "passes": False}]
+    one.node.members.append(member("b", view=NodeView("b", (), up=False)))
+    _, why = await one.get(f"/v1/jobs/{job + 1}/why")
+    assert why["never"] is False and "b is lost" in why["text"]
+    one.node.members[1] = member("b", view=NodeView("b", ()))
+    _, why = await one.get(f"/v1/jobs/{job + 1}/why")
+    assert why["never"] is False and "b has not said yet what it can do" in why["text"]
+
+
+@pytest.mark.parametrize(("error", "told"), [("It is short.", "It is short."), ("It is short", "It is short.")])
+async def test_why_a_job_failed_ends_in_one_full_stop(one: Site, error: str, told: str) -> None:
+    job = await one.submit()
+    one.node.store.apply(Dispatch(7, (one.node.members[0].view,), wall_ms()))
+    one.node.store.apply(FailAttempt(job["tasks"][0]["id"], 1, error, True, wall_ms()))
+    _, why = await one.get(f"/v1/jobs/{job['id']}/why")
+    assert why["text"] == f"proxy is failed: {told}"
 
 
 async def test_a_leader_that_cannot_now_says_when_to_come_again(one: Site) -> None:
