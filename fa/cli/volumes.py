@@ -22,6 +22,7 @@ def volume(parser: Parser) -> None:
     add = commands(parser)
     add("list", "list volumes as each node sees them", _configure_list)
     add("files", "list a folder of a volume: what could be submitted", _configure_files)
+    add("vote", "give a volume a fresh vote, in the place of one whose records were lost", _configure_vote)
     add("selftest", "race processes on a volume: can it carry a vote?", _configure_selftest)
 
 
@@ -59,6 +60,23 @@ def _files(context: Context) -> None:
     context.show_list(FILE, shown, {"volume": volume, "path": path}, "an empty folder")
     if len(shown) < len(found) and not context.machine:
         context.say("There are more: --limit, --all")
+
+
+def _configure_vote(parser: Parser) -> None:
+    parser.add_argument("volume", metavar="NAME", help="of a volume that votes, see fa mirror status")
+    leaf(parser, _vote, "fa volume vote san", changes=True)
+
+
+def _vote(context: Context) -> int:
+    """Asks first: as long as nothing is wrong with the old vote there is nothing to gain."""
+    name = context.args.volume
+    question = f"Give volume {clean(name)} a fresh vote? What its old records promised does not count any more."
+    if not context.confirm(question, word=name):
+        return FAILURE
+    done = context.change(calls.renew_vote(name))
+    if done is not None:
+        context.print(tables.as_json(done) if context.machine else f"volume/{clean(name)} has a fresh vote")
+    return OK
 
 
 def _configure_selftest(parser: Parser) -> None:

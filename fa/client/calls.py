@@ -240,6 +240,10 @@ def list_volumes() -> Call:
     return _get("/v1/volumes")
 
 
+def renew_vote(name: str) -> Call:
+    return Call("POST", "/v1/volumes/{name}/vote", {"name": name})
+
+
 def volume_files(name: str, path: str = "", limit: int | None = None, after: str = "") -> Call:
     return _get("/v1/volumes/{name}/files", {"name": name}, path=path, limit=limit, after=after)
 

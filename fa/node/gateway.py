@@ -157,6 +157,14 @@ class Gateway(Protocol):
         """Lead without a majority; returns when this node does. Raises `Conflict` with the core's own sentence."""
         ...
 
+    async def remove_vote(self, voter: str, by: str) -> None:
+        """Take the vote of a volume, see `fa.node.vote_desk`."""
+        ...
+
+    async def renew_vote(self, voter: str, by: str) -> None:
+        """Give a volume a fresh vote in the place of one whose records were lost, see `fa.node.vote_desk`."""
+        ...
+
     async def mirror(self, action: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """`status`, `history`, `switchover`, `verify`; raises `Invalid` for an action that does not exist."""
         ...

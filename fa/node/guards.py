@@ -88,6 +88,10 @@ class Guards:
         """To this node."""
         self._node.happened(kind, text, self._boots)
 
+    def votes(self, troubles: list[a.Trouble]) -> None:
+        """All votes on volumes of this node that could not be cast."""
+        self._node.stands("votes", troubles)
+
     def alarm(self, effect: ae.Alarm) -> None:
         """What the array core has to say to people. Who leaves the in-sync set is the array's trouble, not a node's."""
         log.log(logging.INFO if effect.kind in ELSEWHERE else logging.WARNING, "%s: %s", effect.kind, effect.text)

@@ -10,14 +10,14 @@ from fa.core.array import Array
 from fa.core.commands import PutNode
 from fa.core.ledger import Outcome
 from fa.core.model import NodeMode, NodeRow
-from fa.core.view import VOLUME_PREFIX, VOTERS_MAX, Member, on_volume
+from fa.core.view import VOTERS_MAX, Member
 from fa.node.links import Links
 from fa.node.requests import ArrayRequests
 from fa.node.roster import RosterFile
 from fa.node.settings import Settings
+from fa.node.vote_desk import VoteDesk
 from fa.node.window import Window
 from fa.node.wire import Roster, RosterEntry
-from fa.node.witness import VolumeVoters
 
 
 class Membership:
@@ -28,7 +28,7 @@ class Membership:
         window: Window,
         links: Links,
         requests: ArrayRequests,
-        voters: VolumeVoters,
+        votes: VoteDesk,
         file: RosterFile,
     ) -> None:
         self._settings = settings
@@ -36,7 +36,7 @@ class Membership:
         self._window = window
         self._links = links
         self._requests = requests
-        self._voters = voters
+        self._votes = votes
         self._file = file
         self._epoch = 0
         self._members: dict[str, RosterEntry] = {}
@@ -111,13 +111,5 @@ class Membership:
         for voter in self._array.status().voters:
             if voter in rows and rows[voter].removed_at is not None:
                 self._strike(voter)
-        await self._enrol_volume()
+        await self._votes.enrol_witness()
         self._give_votes()
-
-    async def _enrol_volume(self) -> None:
-        """Give the third vote to the volume that `fa init --witness` named, once."""
-        witness = self._settings.array.witness
-        if not on_volume(witness) or witness in self._array.status().voters:
-            return
-        incarnation = await self._voters.enrol(witness.removeprefix(VOLUME_PREFIX))
-        self._add(Member(witness, incarnation))

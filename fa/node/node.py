@@ -43,6 +43,7 @@ from fa.node.runtime import Runtime
 from fa.node.settings import Settings, StateDir
 from fa.node.sweep import Sweeper
 from fa.node.vip import VirtualIp
+from fa.node.vote_desk import VoteDesk
 from fa.node.window import Window
 from fa.node.witness import VolumeVoters
 from fa.replication.errors import CopyError
@@ -90,10 +91,11 @@ class Node:
             settings.timing.volume_timeout_seconds,
             self.runtime.post,
         )
+        self.votes = VoteDesk(settings, self.machine.array, self.voters, self.requests, shop.volumes.status)
         authority = Authority.load(TlsFiles(place.tls))
         self.window = Window(
             settings, self.machine, self.answers, self.keeper, shop, self.clock, self.hub, self.serving,
-            authority, self.links, self.requests,
+            authority, self.links, self.requests, self.votes,
         )  # fmt: skip
         self._shop = shop
         self.monitors = Monitors(shop, settings.array.id, self.runtime.post)
@@ -104,9 +106,9 @@ class Node:
         self._words: frozenset[str] | None = None
         self._server: Server | None = None
         self.guards = Guards(place, self.window, self.vip, identity.boots, self._context)
-        self.window.happened = self.guards.happened
+        self.window.happened, self.votes.tell = self.guards.happened, self.guards.votes
         self.membership = Membership(
-            settings, self.machine.array, self.window, self.links, self.requests, self.voters, RosterFile(place.roster)
+            settings, self.machine.array, self.window, self.links, self.requests, self.votes, RosterFile(place.roster)
         )
         self._tasks: set[asyncio.Task[None]] = set()
         for effect, performer in self._routes().items():
@@ -137,6 +139,7 @@ class Node:
         for note in shop.sandbox.notes:
             node.guards.happened("sandbox", note)
         node._background(node.guards.run())
+        node._background(node.votes.run())
         owner = Owner(settings.node.name, identity.boots)
         node._background(Sweeper(owner, node._shop.volumes, node.machine.worker).run())
         node._background(remove_old_logs(shop.logs, settings.retention.logs_seconds))

@@ -7,6 +7,7 @@ seen what was lost cannot miss it."""
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,12 +22,13 @@ FORMER_KEPT = 100
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The newest record: whose it was, its number, its epoch. `former`: those that another one took the place of.
-    `doubt`: why this one is not believed any more, whatever follows on it."""
+    """The newest record: whose it was, its number, its epoch, and what its bytes come to. `former`: those that another
+    one took the place of. `doubt`: why this one is not believed any more, whatever follows on it."""
 
     incarnation: str = ""
     number: int = 0
     epoch: int = 0
+    digest: str = ""
     former: tuple[str, ...] = ()
     doubt: str = ""
 
@@ -42,11 +44,21 @@ class Seen:
         was = f"this node has seen record {self.number} of epoch {self.epoch}"
         return f"it was set back in time: its newest record is {number} of epoch {epoch}, but {was}"
 
-    def noted(self, number: int, record: Record) -> Seen:
+    def rewritten(self, record: Record, digest: str) -> str:
+        """The same of the record that has the number of this one now: somebody else may have made it anew."""
+        if record.incarnation != self.incarnation or digest == self.digest:
+            return ""
+        return f"it was set back in time: its vote record {self.number} is another one than this node has seen"
+
+    def noted(self, number: int, record: Record, digest: str) -> Seen:
         former = self.former
         if self.incarnation and record.incarnation != self.incarnation:
             former = (*former, self.incarnation)[-FORMER_KEPT:]
-        return Seen(record.incarnation, number, record.ballot.epoch, former)
+        return Seen(record.incarnation, number, record.ballot.epoch, digest, former)
+
+
+def digest_of(raw: bytes) -> str:
+    return hashlib.blake2b(raw, digest_size=8).hexdigest()
 
 
 class Memory:
@@ -56,14 +68,18 @@ class Memory:
         self._path = path
         self.seen = self._load()
 
-    def check(self, number: int, record: Record) -> str:
+    def check(self, number: int, record: Record, digest: str) -> str:
         """Take note of the newest record; why it is not believed, empty: it is."""
         why = self.seen.objection(number, record)
         if not why:
-            self._keep(self.seen.noted(number, record))
+            self._keep(self.seen.noted(number, record, digest))
         elif record.incarnation == self.seen.incarnation:
-            self._keep(replace(self.seen, doubt=why))
+            self.doubt(why)
         return why
+
+    def doubt(self, why: str) -> None:
+        """Of the one that was seen, for ever."""
+        self._keep(replace(self.seen, doubt=self.seen.doubt or why))
 
     def _keep(self, seen: Seen) -> None:
         """A vote is not withheld because the node's own disk cannot note it."""

@@ -24,9 +24,9 @@ from fa.core.array_messages import MESSAGES, Accepted, Message
 from fa.core.array_volume import Record, serve
 from fa.errors import FaError
 from fa.node.clock import wall_ms
-from fa.node.volume_memory import Memory
+from fa.node.volume_memory import Memory, digest_of
 from fa.node.volume_probe import IDENTITY
-from fa.replication.durable import parse_record, sync_folder, write_record
+from fa.replication.durable import pack_record, parse_record, sync_folder, write_record
 from fa.replication.errors import CopyDamaged
 
 FOLDER = ".fa/vote"
@@ -50,7 +50,7 @@ class VoteChain:
         self._array_id = array_id
         self._name = name
         self._memory = Memory(memory)
-        self._known = 0  # the newest number seen
+        self._known = self._memory.seen.number  # the newest, by which it is found
 
     def enrol(self) -> Record:
         """The newest record of a volume that is to be a voter; a new voter where there is none that is believed."""
@@ -108,6 +108,8 @@ class VoteChain:
         """Walk forward from the last known number, by name; from the highest that is listed where there is no such
         record: at first, and when it was collected since. Raises `NoVote`: lost records are no empty promise (R8)."""
         number, raw = self._known, self._read(self._known)
+        if raw is not None and number == self._memory.seen.number:
+            self._compare(raw)
         if raw is None:
             number = self._highest()
             raw = self._read(number)
@@ -116,10 +118,19 @@ class VoteChain:
         if raw is None:
             raise NoVote(f"Volume {self._name} has lost its vote records.")
         record = self._parse(number, raw)
-        if objection := self._memory.check(number, record):
+        if objection := self._memory.check(number, record, digest_of(raw)):
             raise NoVote(f"Volume {self._name} is not believed: {objection}.")
         self._known = number
         return number, record
+
+    def _compare(self, raw: bytes) -> None:
+        """With what this node has seen under this number: the chain may have grown again since it was cut."""
+        digest = digest_of(raw)
+        if digest == self._memory.seen.digest:
+            return
+        with contextlib.suppress(NoVote):
+            if why := self._memory.seen.rewritten(self._parse(self._memory.seen.number, raw), digest):
+                self._memory.doubt(why)
 
     def _highest(self) -> int:
         """The highest number that is listed; 0: none. An unreadable folder is no empty one: raises `OSError`."""
@@ -150,10 +161,11 @@ class VoteChain:
 
     def _append(self, number: int, record: Record) -> bool:
         """Make the next record, durably; False when somebody else was faster."""
-        if not claim(self._path(number + 1), msgspec.to_builtins(record)):
+        body = msgspec.to_builtins(record)
+        if not claim(self._path(number + 1), body):
             return False
         self._known = number + 1
-        self._memory.check(self._known, record)
+        self._memory.check(self._known, record, digest_of(pack_record(body)))
         self._collect()
         return True
 

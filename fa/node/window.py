@@ -35,6 +35,7 @@ from fa.node.mirror_desk import MirrorDesk
 from fa.node.monitor_test import test_monitor
 from fa.node.requests import ArrayRequests
 from fa.node.settings import Settings
+from fa.node.vote_desk import VoteDesk
 from fa.node.wire import RosterEntry
 from fa.store.readers import Readers
 
@@ -56,6 +57,7 @@ class Window:
     authority: Authority
     links: Links
     requests: ArrayRequests
+    votes: VoteDesk
     store: Readers | None = None
     happened: Callable[[str, str], None] = lambda kind, text: None  # what people should hear of
     _standing: Standing | None = None
@@ -102,12 +104,16 @@ class Window:
         return NodeStatus(view, member.state, member.address, version, seen, runs, member.kind)
 
     def volumes(self) -> Sequence[VolumeStatus]:
+        ill = {(self.settings.node.name, name): why for name, why in self.votes.ill.items()}  # as this node sees it
         return [
-            VolumeStatus(volume.name, member.name, volume.path, volume.state, volume.why, volume.free, volume.total)
+            VolumeStatus(
+                volume.name, member.name, volume.path, volume.state,
+                volume.why or ill.get((member.name, volume.name), ""), volume.free, volume.total,
+            )
             for member in self.machine.dispatcher.members
             if member.offer
             for volume in member.offer.volumes
-        ]
+        ]  # fmt: skip
 
     def progress(self) -> Mapping[int, Progress]:
         return {
@@ -207,4 +213,15 @@ class Window:
 
     async def mirror(self, action: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         desk = MirrorDesk(self.machine, self.keeper, self.requests, lambda: self.readers, self._remark)
-        return await desk.act(action, arguments)
+        told = await desk.act(action, arguments)
+        return {**told, "votes_ill": list(self.votes.ill.values())} if action == "status" else told
+
+    # --- votes that lie on volumes ---
+
+    async def remove_vote(self, voter: str, by: str) -> None:
+        await self.votes.remove(voter)
+        await self._remark("vote.removed", f"{by} took the vote of {voter}")
+
+    async def renew_vote(self, voter: str, by: str) -> None:
+        await self.votes.renew(voter)
+        await self._remark("vote.renewed", f"{by} gave {voter} a fresh vote")

@@ -44,6 +44,7 @@ class VolumeVoters:
         self._turns = {name: asyncio.Lock() for name in mounts}
         self._tasks: set[asyncio.Task[None]] = set()
         self._said: dict[str, str] = {}  # what the log has of each, so that it has it once
+        self.refused = asyncio.Event()  # one gave no vote
 
     @property
     def volumes(self) -> frozenset[str]:
@@ -68,6 +69,7 @@ class VolumeVoters:
     def _say(self, name: str, why: str) -> None:
         before, self._said[name] = self._said.get(name, ""), why
         if why and why != before:
+            self.refused.set()
             log.warning("volume %s gives no vote: %s", name, why)
 
     async def enrol(self, volume: str) -> str:

@@ -89,12 +89,17 @@ def write_durably(path: Path, data: bytes | memoryview) -> None:
 
 def write_record(path: Path, record: Mapping[str, Any], *, sync: bool = True) -> None:
     """Write a JSON object with a checksum line, durably unless ``sync`` is False; ``read_record`` reads it."""
-    body = json.dumps(record, sort_keys=True, separators=(",", ":")).encode()
-    data = b"%s\n%016x\n" % (body, go_iso(body))
+    data = pack_record(record)
     if sync:
         write_durably(path, data)
     else:
         place(path, (data,), sync=False)
+
+
+def pack_record(record: Mapping[str, Any]) -> bytes:
+    """The bytes that ``write_record`` writes."""
+    body = json.dumps(record, sort_keys=True, separators=(",", ":")).encode()
+    return b"%s\n%016x\n" % (body, go_iso(body))
 
 
 def read_record(path: Path) -> dict[str, Any] | None:

@@ -160,6 +160,15 @@ def test_volumes(fa: Line, array: FakeArray) -> None:
     assert fa("volume", "list").out == "NAME\tNODE\tSTATE\tFREE\tTOTAL\tPATH\nsan\ta\thealthy\t5\t10\t/mnt/san\n"
 
 
+def test_a_fresh_vote_of_a_volume_wants_its_name_typed_on_a_terminal(fa: Line, array: FakeArray) -> None:
+    array.answers["POST /v1/volumes/san/vote"] = {"voter": "volume:san"}
+    assert fa("volume", "vote", "san", stdin="y\n", tty=True).code == 1
+    assert array.lines() == []
+    assert fa("volume", "vote", "san", stdin="san\n", tty=True).out == "volume/san has a fresh vote\n"
+    assert json.loads(fa("volume", "vote", "san", "-o", "json").out) == {"voter": "volume:san"}
+    assert array.lines() == ["POST /v1/volumes/san/vote"] * 2
+
+
 def test_mirror_status(fa: Line, array: FakeArray) -> None:
     array.answers["GET /v1/mirror"] = MIRROR
     assert fa("mirror", "status").out == (

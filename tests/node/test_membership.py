@@ -44,11 +44,15 @@ class Site:
             roster=self._roster, readers=self, ask=self._ask, serving=SimpleNamespace(is_set=lambda: self.serving),
             clock=SimpleNamespace(wall=lambda: 5),
         )  # fmt: skip
-        nobody: Any = None
+        votes: Any = SimpleNamespace(enrol_witness=self._enrol_witness)
+        self.enrolled = 0
         self.file = RosterFile(root / "roster.json")
         self.membership = Membership(
-            self.settings, array, window, links, ArrayRequests(self.posted.append), nobody, self.file
+            self.settings, array, window, links, ArrayRequests(self.posted.append), votes, self.file
         )
+
+    async def _enrol_witness(self) -> None:
+        self.enrolled += 1
 
     async def nodes(self) -> tuple[NodeRow, ...]:
         return self.rows
@@ -89,7 +93,7 @@ async def test_the_next_coordinator_finishes_what_the_last_one_began(tmp_path: P
     rows = (row("a"), row("b", removed=9), row("c", removed=9), row("d"))
     site = Site(tmp_path, *rows, voters=("a", "b", "d", "volume:san"))
     await site.membership.lead()
-    assert site.struck() == ["b"] and site.asked == []
+    assert site.struck() == ["b"] and site.asked == [] and site.enrolled == 1
 
 
 async def test_a_coordinator_enters_itself_where_it_is_not_known_or_moved(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def _fails(folder: Path) -> None:
 
 # --- nodes race ---
 
-RACERS, TURNS = 4, 15
+RACERS, TURNS = 4, 12
 
 
 class Helper:
@@ -178,7 +178,7 @@ def test_of_nodes_that_race_each_sees_what_the_others_were_told(san: San) -> Non
             assert after.epoch > before.epoch and promised[after.epoch] == before.accepted
         else:
             assert after.accepted and after.accepted.epoch == after.epoch == before.epoch and after.epoch in accepted
-    assert len(accepted) >= TURNS, "they stood in each other's way only"
+    assert 0 < len(accepted) < RACERS * TURNS, "they were in each other's way, and not only that"
 
 
 def test_a_folder_that_is_never_left_alone_gives_no_vote(san: San, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,9 +252,23 @@ def test_one_that_was_set_back_is_not_believed_by_who_saw_more(san: San) -> None
     promise(san.helper("blind"), 6145)
     promise(san.helper("blind"), 7169)
     refuses(san.helper("a"), "set back in time")
+    promise(san.helper("blind"), 8193)
     fresh = san.helper("blind").renew()
     for chain in (running, san.helper("a")):
         assert chain.enrol() == fresh, "another voter, which can be admitted"
+
+
+def test_one_that_grew_again_before_anybody_looked_is_not_believed_either(san: San) -> None:
+    """Each node that starts makes records: who has not seen those that were lost builds on what is left."""
+    promise(san.helper("a"), 1025)
+    promise(san.helper("blind"), 2049)
+    running = san.helper("a")
+    promise(running, 3073)
+    set_back(san, 1)
+    for epoch in (3074, 4098):
+        promise(san.helper("blind"), epoch)
+        for chain in (running, san.helper("a")):
+            refuses(chain, "set back in time: its vote record 4 is another one than this node has seen")
 
 
 def test_what_was_replaced_does_not_come_back(san: San) -> None:
@@ -314,7 +328,7 @@ def test_an_unreadable_folder_is_not_an_empty_one(san: San, monkeypatch: pytest.
         patch.setattr(os, "listdir", refused)
         for ask in (VoteChain.enrol, VoteChain.renew, VoteChain.look):
             with pytest.raises(PermissionError):
-                ask(san.helper())
+                ask(san.helper("new"))
     assert len(san.records()) == 1
     shutil.rmtree(san.folder)
     san.folder.touch()

@@ -29,7 +29,7 @@ def window(patience: float, serving: bool, post: Any = lambda event: None) -> Wi
     )
     machine: Any = SimpleNamespace(array=SimpleNamespace(status=lambda: SimpleNamespace(secondaries=("b",))))
     nothing: Any = None
-    made = Window(settings, machine, Answers(post), *[nothing] * 4, asyncio.Event(), *[nothing] * 3)
+    made = Window(settings, machine, Answers(post), *[nothing] * 4, asyncio.Event(), *[nothing] * 4)
     if serving:
         made.serving.set()
     return made

@@ -6,12 +6,15 @@ import functools
 
 from fa.core.commands import RemoveNode, SetNodeMode
 from fa.core.model import NodeMode, Role
+from fa.core.view import VOLUME_PREFIX, on_volume
 from fa.errors import Conflict, NotFound
 from fa.node.api import shapes as s
 from fa.node.api.call import Answer, Call
 from fa.node.api.render import node_shape, volume_shape
 from fa.node.api.route import Route
 from fa.node.gateway import NodeStatus
+
+LONG_SECONDS = 60.0
 
 
 async def listing(call: Call) -> Answer:
@@ -37,8 +40,12 @@ async def set_mode(call: Call, mode: NodeMode) -> Answer:
 
 
 async def remove(call: Call) -> Answer:
-    """Its row goes at once; its vote and copy follow as soon as a majority agrees (`fa.node.membership`)."""
+    """Its row goes at once; its vote and copy follow as soon as a majority agrees (`fa.node.membership`). The vote of a
+    volume is struck when this returns."""
     name = call.names["name"]
+    if on_volume(name):
+        await call.gateway.remove_vote(name, call.who.name)
+        return Answer({"removed": name})
     if name == call.gateway.standing().coordinator:
         raise Conflict(f"Node {name} is the coordinator.", hint="Hand over first: fa mirror switchover NODE.")
     await call.ask(RemoveNode(name, call.at, call.who.name))
@@ -48,6 +55,12 @@ async def remove(call: Call) -> Answer:
 async def volumes(call: Call) -> Answer:
     seen = sorted(call.gateway.volumes(), key=lambda volume: (volume.name, volume.node))
     return Answer(s.Page[s.VolumeShape]([volume_shape(volume) for volume in seen]))
+
+
+async def renew_vote(call: Call) -> Answer:
+    voter = f"{VOLUME_PREFIX}{call.names['name']}"
+    await call.gateway.renew_vote(voter, call.who.name)
+    return Answer({"voter": voter})
 
 
 _MODES = {
@@ -66,7 +79,14 @@ ROUTES = (
         )
         for verb, (mode, summary) in _MODES.items()
     ),
-    Route("POST", "/v1/nodes/{name}/remove", Role.ADMIN, "Strike a node from the array", remove, dict[str, str]),
-    Route("DELETE", "/v1/nodes/{name}", Role.ADMIN, "Strike a node from the array", remove, dict[str, str]),
+    *(
+        Route(method, path, Role.ADMIN, "Strike a node, or the vote of a volume", remove, dict[str, str],
+              patience_seconds=LONG_SECONDS)
+        for method, path in (("POST", "/v1/nodes/{name}/remove"), ("DELETE", "/v1/nodes/{name}"))
+    ),
     Route("GET", "/v1/volumes", Role.VIEWER, "List volumes as each node sees them", volumes, s.Page[s.VolumeShape]),
+    Route(
+        "POST", "/v1/volumes/{name}/vote", Role.ADMIN, "Give a volume a fresh vote for one whose records were lost",
+        renew_vote, dict[str, str], repeatable=False, patience_seconds=LONG_SECONDS,
+    ),
 )  # fmt: skip

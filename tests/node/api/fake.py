@@ -24,7 +24,7 @@ from fa.core.places import Place
 from fa.core.position import Position
 from fa.core.recipe import known_encoders, known_filters
 from fa.core.watch_messages import WatchStatus
-from fa.errors import Conflict, FaError, Invalid
+from fa.errors import Conflict, FaError, Invalid, NotFound
 from fa.node.api.server import Server, serve
 from fa.node.authority import Authority, Identity, TlsFiles, make_request
 from fa.node.browse import Browser
@@ -135,6 +135,7 @@ class FakeNode:
     asked: list[Command] = field(default_factory=list)
     watched: dict[str, WatchStatus] = field(default_factory=dict)
     mirrored: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    voted: list[tuple[str, str, str]] = field(default_factory=list)
     forced: list[str] = field(default_factory=list)
 
     def standing(self) -> Standing:
@@ -187,6 +188,16 @@ class FakeNode:
 
     async def files(self, folder: Place, after: str, limit: int) -> Mapping[str, Any]:
         return await Browser().look(str(self.logs), folder, after, limit)
+
+    async def remove_vote(self, voter: str, by: str) -> None:
+        if voter != "volume:san":
+            raise NotFound(f"{voter} has no vote.")
+        self.voted.append(("removed", voter, by))
+
+    async def renew_vote(self, voter: str, by: str) -> None:
+        if voter != "volume:san":
+            raise NotFound(f"{voter} has no vote.")
+        self.voted.append(("renewed", voter, by))
 
     async def mirror(self, action: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         if action not in ("status", "history", "switchover", "verify"):

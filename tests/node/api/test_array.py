@@ -110,6 +110,17 @@ async def test_volumes_as_each_node_sees_them(one: Site) -> None:
     ]  # fmt: skip
 
 
+async def test_the_vote_of_a_volume_is_renewed_and_struck(one: Site) -> None:
+    assert await one.post("/v1/volumes/san/vote") == (200, {"voter": "volume:san"})
+    assert await one.post("/v1/nodes/volume:san/remove") == (200, {"removed": "volume:san"})
+    assert await one.call("DELETE", "/v1/nodes/volume%3Asan") == (200, {"removed": "volume:san"})
+    assert [done for done, *_ in one.node.voted] == ["renewed", "removed", "removed"] and one.node.voted[0][2]
+    for path in ("/v1/volumes/nas/vote", "/v1/nodes/volume:nas/remove"):
+        assert (await one.post(path))[1]["code"] == "not-found"
+    async with one.remote.post(f"{one.url}/v1/volumes/san/vote", headers=one.bearer("operator")) as answer:
+        assert answer.status == 403
+
+
 # --- mirror ---
 
 
