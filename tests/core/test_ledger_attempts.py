@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from fa.core import ledger_attempts
 from fa.core.commands import JobAction
 from fa.core.ledger_attempts import BACKOFF_LONGEST_MS, Refused
 from fa.core.lifecycle import JobState, TaskState
-from fa.core.model import AttemptState, FactoryVersion, NodeMode, Output, Reserve
+from fa.core.model import AttemptState, FactoryVersion, NodeMode, Output, Reserve, Task
 from fa.errors import Conflict
 from tests.core.book import AT, ONE, Book, view
 
@@ -57,6 +58,20 @@ def test_no_more_than_asked_and_no_more_than_there_is_room(book: Book) -> None:
     assert len(book.dispatch(view(slots=2))) == 2
     assert book.dispatch(view(slots=1, used=(("cpu", 1, 50),))) == ()
     assert book.dispatch(view(slots=2, offers=frozenset())) == ()
+
+
+def test_who_fills_the_last_slot_reads_no_further(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    for factory in ("one", "one", "two"):
+        book.submit(factory)
+    heads, read = book.tables.heads, []
+
+    def counted(group: int, limit: int, after: Task | None = None) -> Sequence[Task]:
+        read.append(after)
+        return heads(group, limit, after)
+
+    monkeypatch.setattr(book.tables, "heads", counted)
+    assert len(book.dispatch(view("a", slots=1), view("b", slots=1))) == 2
+    assert [after is None for after in read].count(False) == 1, "once behind the first, never behind the last"
 
 
 @pytest.mark.parametrize("mode", [NodeMode.DRAINING, NodeMode.PAUSED])
