@@ -17,6 +17,7 @@ import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from random import Random
+from socket import SHUT_RDWR
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -58,17 +59,30 @@ class _Link:
         self.peer = peer
         self.socket = socket
         self.run = ""  # of the process at the other end
+        self.is_cut = False
         self._pong = asyncio.Event()
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
         self._more = asyncio.Event()
 
     def put(self, frame: bytes) -> bool:
-        """False when the outbox is over its bound."""
+        """False when the outbox is over its bound: nothing more is taken."""
+        if self._bytes > OUTBOX_BYTES_MAX:
+            return False
         self._waiting.append(frame)
         self._bytes += len(frame)
         self._more.set()
-        return self._bytes <= OUTBOX_BYTES_MAX
+        return True
+
+    def cut(self) -> None:
+        """End it without a word: who does not read would not hear a goodbye, and waiting for it takes seconds."""
+        if self.is_cut:
+            return
+        self.is_cut = True
+        connection = self.socket.get_extra_info("socket")
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.shutdown(SHUT_RDWR)
 
     async def answers(self) -> bool:
         """Is there still somebody at the other end?"""
@@ -174,9 +188,11 @@ class Links:
     def send(self, peer: str, message: Any, payload: bytes = b"") -> None:
         """Queue a message; dropped when there is no link."""
         link = self._links.get(peer)
-        if link and not link.put(encode(message, payload)):
+        if link is None or link.is_cut:
+            return
+        if not link.put(encode(message, payload)):
             log.warning("%s does not read what it is sent; its link is dropped", peer)
-            self.drop(peer)
+            link.cut()
 
     def send_all(self, message: Any) -> None:
         for peer in self.up:
