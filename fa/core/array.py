@@ -91,6 +91,10 @@ class Array:
         """What ``Force`` may lose, as sentences for the operator to read before he confirms it."""
         return force_report(self._state)
 
+    def is_up(self, node: str) -> bool:
+        """Is there a link to this node, and may it take part?"""
+        return self._state.is_up(node)
+
     def hello(self) -> Hello:
         """What to say first on a new link."""
         return self._state.hello()

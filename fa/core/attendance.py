@@ -81,7 +81,7 @@ class Attendance:
 
     def _there_again(self, member: Member, now: Moment) -> Effects:
         member.lost, member.known, self._crew.wanted = False, True, True
-        return self._crew.commit(c.ClearAlert("node.lost", f"node/{member.name}", now.wall))
+        return self._crew.commit(c.NodeCame(member.name, now.wall))
 
     def _reconcile(self, member: Member, beat: w.WorkBeat, now: Moment) -> Effects:
         runs = self._crew.runs

@@ -153,9 +153,20 @@ class Unsettle:
 
 @dataclass(frozen=True, slots=True)
 class PutNode:
+    """`awaited`: a server was let in under this name, and no node has come yet."""
+
     node: NodeRow
     at: int
     by: str = ""
+    awaited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCame:
+    """It spoke, for the first time in this reign or after it was lost."""
+
+    node: str
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +250,7 @@ Command = (
     | GiveAway
     | Unsettle
     | PutNode
+    | NodeCame
     | SetNodeMode
     | RemoveNode
     | PutToken

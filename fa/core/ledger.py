@@ -39,6 +39,7 @@ RULES: dict[type, _Rule] = {
     c.SaveFactory: setup.save_factory,
     c.RemoveFactory: setup.remove_factory,
     c.PutNode: setup.put_node,
+    c.NodeCame: setup.node_came,
     c.SetNodeMode: setup.set_node_mode,
     c.RemoveNode: setup.remove_node,
     c.PutToken: setup.put_token,

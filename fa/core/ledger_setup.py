@@ -68,13 +68,31 @@ def remove_factory(change: Change, command: c.RemoveFactory) -> None:
 def put_node(change: Change, command: c.PutNode) -> NodeRow:
     """Add a node, or correct what is known of it; what an operator asked of a member stays, whoever enters it."""
     row, known = command.node, change.tables.node(command.node.name)
-    if known is None or known.removed_at is not None:
+    if known is None or known.removed_at is not None or command.awaited:
         text = f"joined the array at {row.address}"
         change.note(command.at, "node.joined", "info", f"node/{row.name}", text)
     else:
         row = replace(row, mode=known.mode, joined_at=known.joined_at)
     change.tables.put_node(row)
+    if command.awaited:
+        change.tables.put_fact(awaited(row.name), str(row.index))
     return row
+
+
+def awaited(node: str) -> str:
+    """The fact that a server was let in under this name and never came: it holds no vote, no copy and no work, and
+    another one may be let in under that name."""
+    return f"awaited/{node}"
+
+
+def node_came(change: Change, command: c.NodeCame) -> None:
+    _not_awaited(change, command.node)
+    clear_alert(change, c.ClearAlert("node.lost", f"node/{command.node}", command.at))
+
+
+def _not_awaited(change: Change, node: str) -> None:
+    if change.tables.fact(awaited(node)):
+        change.tables.put_fact(awaited(node), "")
 
 
 def _node(change: Change, name: str) -> NodeRow:
@@ -121,6 +139,7 @@ def remove_node(change: Change, command: c.RemoveNode) -> NodeRow:
         raise Conflict(f"Node {row.name} still runs work.", hint=f"First `fa node drain {row.name}`.")
     removed = replace(row, removed_at=command.at)
     change.tables.put_node(removed)
+    _not_awaited(change, row.name)
     change.note(command.at, "node.removed", "warning", f"node/{row.name}", f"removed by {command.by}")
     _lift_quarantines(change, row.name, command.at, command.by)
     clear_all(change, f"node/{row.name}", command.at)
@@ -145,15 +164,19 @@ def put_token(change: Change, command: c.PutToken) -> str:
     return command.token.id
 
 
+def token_refused() -> Unauthorized:
+    return Unauthorized(
+        "This join token is wrong, used or expired.", hint="Make a new one: fa token create --role node"
+    )
+
+
 def use_token(change: Change, command: c.UseToken) -> None:
     """Burn one use. Unknown, wrong, expired and used up are answered alike: who asks learns nothing."""
     token = change.tables.token(command.token)
     known = token is not None and hmac.compare_digest(token.sha256, command.sha256)
     expired = token is not None and token.expires_at is not None and token.expires_at <= command.at
     if token is None or not known or expired or token.uses_left == 0:
-        raise Unauthorized(
-            "This join token is wrong, used or expired.", hint="Make a new one: fa token create --role node"
-        )
+        raise token_refused()
     if token.uses_left is not None:
         change.tables.put_token(replace(token, uses_left=token.uses_left - 1))
 

@@ -1,23 +1,26 @@
 """How a server becomes a node (SECURITY.md 4.1): it shows a one-use token and gets a certificate; the coordinator
-writes it into the list of nodes and asks the array core to give it a vote and, where one is wanted, a copy."""
+writes it into the list of nodes. A vote and, where one is wanted, a copy it gets when it comes (`fa.node.membership`):
+a server that was let in and never came would be a vote that is never cast."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
 import msgspec
 
 from fa.core.commands import Command, PutNode, UseToken
+from fa.core.ledger_setup import awaited, token_refused
 from fa.core.model import NodeMode, NodeRow
 from fa.core.view import EPOCH_STRIDE
 from fa.errors import Conflict, Invalid, NotFound
+from fa.node.adoption import Shown, check_shown
 from fa.node.authority import Authority, Identity
 from fa.node.gateway import Done
 from fa.node.settings import NAME, Settings
-from fa.node.tokens import digest, read_join_token
+from fa.node.tokens import Presented, digest, proves, read_join_token
 from fa.node.vip_guardian import VirtualAddress
 from fa.node.wire import RosterEntry
 from fa.store.readers import Readers
@@ -32,13 +35,15 @@ class Office(Protocol):
     def readers(self) -> Readers: ...
     async def ask(self, command: Command) -> Done: ...
     def roster(self) -> Sequence[RosterEntry]: ...
+    def volumes_besides(self, node: str) -> Collection[str]: ...
 
 
 _LISTEN = re.compile(r"\S{1,253}:\d{1,5}\Z")
 
 
-class Applicant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who wants to join. `request`: certificate request (PEM); `kind`: data or witness; `incarnation` of its disk."""
+class Applicant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Who wants to join. `request`: certificate request (PEM); `kind`: data or witness; `incarnation` of its disk;
+    `volumes`: what lies where it has mounted them."""
 
     token: str
     node: str
@@ -46,6 +51,7 @@ class Applicant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     incarnation: str
     request: str
     kind: str = "data"
+    volumes: dict[str, Shown] = {}
 
 
 class Certificate(msgspec.Struct, frozen=True):
@@ -79,27 +85,45 @@ def check(applicant: Applicant) -> None:
         raise Invalid(f"{applicant.kind[:80]!r} is not a kind of node: it is data or witness.")
     if not re.fullmatch(r"[0-9a-f]{8,64}", applicant.incarnation):
         raise Invalid("The incarnation of the node is not hexadecimal.")
+    for name in applicant.volumes:
+        if not re.match(NAME, name):
+            raise Invalid(f"{name[:80]!r} cannot be the name of a volume.", hint="Use letters, digits, . _ and -.")
 
 
 async def admit(window: Office, authority: Authority, applicant: Applicant, now: int) -> Admitted:
-    """Make the applicant a member. Raises `Unauthorized` for its token, `Conflict` for a name that is taken.
+    """Make the applicant a member. Raises `Unauthorized` for its token, `Conflict` for a name that is taken, `Invalid`
+    for a volume that is not this array's; nothing was burned then.
 
-    A row is written before the certificate is given away: a crash in between leaves a member that never comes, which
-    an operator removes, and never a certificate that nobody knows of."""
+    A row is written before the certificate is given away: a crash in between leaves a member that never comes, and
+    never a certificate that nobody knows of. As long as nobody came, the name may be joined again; that is another
+    member all the same, with an incarnation and an index of its own (SAFETY.md R4, R8)."""
     check(applicant)
     shown = read_join_token(applicant.token)
+    await _check_token(window, shown, now)
     rows = await window.readers.nodes()
-    known = next((row for row in rows if row.name == applicant.node), None)
-    if known and known.removed_at is None:
-        hint = f"Choose another name, or first `fa node remove {applicant.node}`."
-        raise Conflict(f"There is a node {applicant.node} in this array already.", hint=hint)
+    await _check_name(window, applicant.node, rows)
+    check_shown(window.settings.array.id, window.volumes_besides(applicant.node), applicant.volumes)
     await window.ask(UseToken(shown.id, digest(shown.secret), now))
     index = 1 + max((row.index for row in rows), default=0)
     assert index < EPOCH_STRIDE, "an array has fewer nodes in all its life than an epoch has room for"
     address = f"https://{applicant.listen}"
     row = NodeRow(applicant.node, NodeMode.UP, address, now, index=index, kind=applicant.kind)
-    await window.ask(PutNode(row, now, f"token:{shown.id}"))
+    await window.ask(PutNode(row, now, f"token:{shown.id}", awaited=True))
     return _papers(window, authority, applicant, index)
+
+
+async def _check_token(window: Office, shown: Presented, now: int) -> None:
+    """Before anything is told to who shows it; it is burned when all else is right."""
+    token = await window.readers.token(shown.id)
+    if token is None or not proves(token, shown.secret, now):
+        raise token_refused()
+
+
+async def _check_name(window: Office, node: str, rows: Sequence[NodeRow]) -> None:
+    taken = any(row.name == node and row.removed_at is None for row in rows)
+    if taken and not (await window.readers.facts()).get(awaited(node)):
+        hint = f"Choose another name, or first `fa node remove {node}`."
+        raise Conflict(f"There is a node {node} in this array already.", hint=hint)
 
 
 def renew(window: Office, authority: Authority, identity: Identity, request: str) -> str:

@@ -17,11 +17,11 @@ import msgspec
 from fa.core.trust import Mark
 from fa.errors import Conflict, FaError, Invalid, Unavailable
 from fa.node.admission import Admitted, Applicant, Certificate
-from fa.node.adoption import adopt_volumes
+from fa.node.adoption import adopt_volumes, look_at
 from fa.node.authority import TlsFiles, check_pin, make_request, write_file
 from fa.node.identity import Identity, VoteFiles
 from fa.node.roster import RosterFile
-from fa.node.settings import Array, Node, Settings, StateDir, save
+from fa.node.settings import Array, Node, Settings, StateDir, check, save
 from fa.node.tokens import read_join_token
 
 TIMEOUT = 30.0  # seconds; the array may be electing
@@ -44,17 +44,21 @@ def join(
     slots: Mapping[str, int] | None = None,
     kind: str = "data",
 ) -> Settings:
-    """Make the state directory of a new node. Raises `Conflict` where there is one, `Unauthorized` for the token,
-    `Unavailable` when nobody answers; then nothing is left behind but empty folders."""
+    """Make the state directory of a new node. Raises `Conflict` where there is one, `Invalid` for a volume or setting,
+    `Unauthorized` for the token, `Unavailable` when nobody answers, `Refused`; then this server is no node, and nothing
+    is left behind but a key in empty folders. All that this server can tell is wrong is refused before it asks."""
     if place.settings.exists():
         raise Conflict(f"There is a node in {place.root} already.", hint="Choose another --dir, or run `fa run`.")
     shown = read_join_token(token)
+    mine = Node(node, listen, kind=kind, slots=dict(slots or {}))
+    check(Settings(Array("array", ""), mine, volumes=dict(volumes)), "fa join")
+    found = look_at(volumes)
     place.make()
     files = TlsFiles(place.tls)
     incarnation = secrets.token_hex(8)
-    applicant = Applicant(token.strip(), node, listen, incarnation, make_request(files).decode(), kind)
+    applicant = Applicant(token.strip(), node, listen, incarnation, make_request(files).decode(), kind, found)
     admitted = _apply(address, shown.pin, applicant)
-    settings = _settings(admitted, node, listen, volumes, slots, kind)
+    settings = Settings(_array(admitted), msgspec.structs.replace(mine, index=admitted.index), volumes=dict(volumes))
     adopt_volumes(admitted.array_id, volumes)
     _keep_papers(files, admitted)
     RosterFile(place.roster).save({entry.name: entry for entry in admitted.roster})
@@ -63,14 +67,10 @@ def join(
     return settings
 
 
-def _settings(
-    admitted: Admitted, node: str, listen: str, volumes: Mapping[str, str], slots: Mapping[str, int] | None, kind: str
-) -> Settings:
-    array = Array(
+def _array(admitted: Admitted) -> Array:
+    return Array(
         admitted.array, admitted.array_id, vip=admitted.vip, mirrors=admitted.mirrors, min_insync=admitted.min_insync
     )
-    mine = Node(node, listen, index=admitted.index, kind=kind, slots=dict(slots or {}))
-    return Settings(array, mine, volumes=dict(volumes))
 
 
 def _keep_papers(files: TlsFiles, admitted: Admitted) -> None:

@@ -53,7 +53,7 @@ class Membership:
             self._strike(row.name)
         changed = isinstance(event, w.ActiveLoaded) or isinstance(row, NodeRow)
         came = event.peer if isinstance(event, av.LinkUp) else ""
-        if isinstance(event, av.LinkUp):
+        if isinstance(event, av.LinkUp) and self._array.is_up(came):  # not refused, as one of another version is
             self._incarnations[came] = event.hello.incarnation
         if changed or (came and self._window.serving.is_set()):
             self._tell()
@@ -84,8 +84,8 @@ class Membership:
         self._requests.wish(lambda number: av.RemoveNode(number, node))
 
     def _give_votes(self) -> None:
-        """To members that have none yet, as long as there is room: who joined while the coordinator changed, or when
-        all votes were taken."""
+        """To members that have none yet and have come, as long as there is room. A server that was let in and never
+        came gets none: a vote that is never cast makes a majority harder to reach."""
         voters = self._array.status().voters
         for entry in self._window.roster():
             incarnation = self._incarnations.get(entry.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,7 @@ class Window:
     happened: Callable[[str, str], None] = lambda kind, text: None  # what people should hear of
     _standing: Standing | None = None
     _admitting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _shown: dict[str, Collection[str]] = field(default_factory=dict)  # the volumes of those that were let in
 
     @property
     def readers(self) -> Readers:
@@ -176,16 +177,19 @@ class Window:
                     "join-refused", f"a server that calls itself {applicant.node} was refused: {error.detail}"
                 )
                 raise
+            self._shown[applicant.node] = tuple(applicant.volumes)
         member = view.Member(applicant.node, applicant.incarnation)
-        votes = self._may_vote()
-        self.requests.wish(lambda number: av.AddNode(number, member, votes))
+        self.requests.wish(lambda number: av.AddNode(number, member, votes=False))
         return admitted
+
+    def volumes_besides(self, node: str) -> Collection[str]:
+        """The names of the volumes that the array has, as far as this node knows, on other nodes than that one."""
+        offered = {volume.name for volume in self.volumes() if volume.node != node}
+        shown = {name for other, names in self._shown.items() if other != node for name in names}
+        return {*self.settings.volumes, *offered, *shown}
 
     def renew(self, identity: Identity, request: str) -> str:
         return renew(self, self.authority, identity, request)
-
-    def _may_vote(self) -> bool:
-        return len(self.machine.array.status().voters) < view.VOTERS_MAX
 
     async def accept_link(self, request: web.BaseRequest, node: str) -> web.StreamResponse:
         return await self.links.accept(request, node)

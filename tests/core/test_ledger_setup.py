@@ -9,7 +9,7 @@ import pytest
 from fa.core import commands as c
 from fa.core.alarms import RaiseAlert
 from fa.core.blueprint import KEPT, Recipes
-from fa.core.ledger_setup import Stale
+from fa.core.ledger_setup import Stale, awaited
 from fa.core.model import FactoryVersion, NewJob, NodeMode, Reign, Role, Token
 from fa.errors import Conflict, NotFound, Unauthorized, Unprocessable
 from tests.core.book import AT, ONE, Book, row
@@ -81,6 +81,25 @@ def test_a_node_joins_moves_and_goes(book: Book) -> None:
     again = book.do(c.PutNode(replace(row("a"), joined_at=AT + 2), AT + 2))
     assert (again.removed_at, again.joined_at) == (None, AT + 2)
     assert book.events() == ["node.joined"]
+
+
+def test_a_node_is_awaited_until_it_comes_or_is_removed(book: Book) -> None:
+    for end in (c.NodeCame("d", AT + 1), c.RemoveNode("d", AT + 1)):
+        book.do(c.PutNode(row("d"), AT, awaited=True))
+        assert (book.events(), book.tables.fact(awaited("d"))) == (["node.joined"], str(row("d").index))
+        book.do(c.PutNode(replace(row("d"), index=9), AT, awaited=True))
+        assert (book.events(), book.tables.fact(awaited("d"))) == (["node.joined"], "9"), "another server, that name"
+        book.do(end)
+        assert not book.tables.fact(awaited("d"))
+        book.events()
+    book.do(c.NodeCame("a", AT))
+    assert book.tables.fact(awaited("a")) is None, "nothing is written each time that a node comes"
+
+
+def test_a_node_that_came_is_no_longer_lost(book: Book) -> None:
+    book.do(RaiseAlert("node.lost", "node/a", "a was silent", AT))
+    book.do(c.NodeCame("a", AT + 1))
+    assert book.tables.open_alert("node.lost", "node/a") is None
 
 
 def test_a_node_that_runs_work_is_not_removed(book: Book) -> None:

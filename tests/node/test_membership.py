@@ -30,6 +30,7 @@ class Site:
 
     def __init__(self, root: Path, *rows: NodeRow, voters: tuple[str, ...] = ()) -> None:
         self.posted: list[Any] = []
+        self.refused: set[str] = set()
         self.asked: list[Any] = []
         self.sent: list[Roster] = []
         self.known: list[dict[str, RosterEntry]] = []
@@ -38,7 +39,7 @@ class Site:
         listen = "127.0.0.1:97"
         self.settings = Settings(Array("test", "1"), Node("a", listen))
         status = SimpleNamespace(voters=voters, epoch=7, coordinator="a")
-        array: Any = SimpleNamespace(status=lambda: status)
+        array: Any = SimpleNamespace(status=lambda: status, is_up=lambda name: name not in self.refused)
         links: Any = SimpleNamespace(know=self.known.append, send_all=self.sent.append)
         window: Any = SimpleNamespace(
             roster=self._roster, readers=self, ask=self._ask, serving=SimpleNamespace(is_set=lambda: self.serving),
@@ -122,6 +123,19 @@ async def test_who_joined_while_the_coordinator_changed_gets_its_vote(tmp_path: 
     site.membership.saw(came("c"))
     assert site.added() == [], "it does not lead"
     await site.membership.lead()
+    assert site.added() == [Member("c", "c-disk")]
+
+
+async def test_who_was_let_in_gets_its_vote_when_it_comes(tmp_path: Path) -> None:
+    """A server that joins and is never started would be a vote that is never cast."""
+    site = Site(tmp_path, row("a"), row("c"), voters=("a",))
+    site.membership.saw(carried(row("c")))
+    assert site.added() == []
+    site.refused.add("c")
+    site.membership.saw(came("c"))
+    assert site.added() == [], "it speaks another version: it is there, and its vote would not be counted"
+    site.refused.clear()
+    site.membership.saw(came("c"))
     assert site.added() == [Member("c", "c-disk")]
 
 
