@@ -53,6 +53,7 @@ class ReplicaDirectory:
     def __init__(self, root: Path, *, read_only: bool = False) -> None:
         self.root = root
         self._folders = [root / "ltx" / str(level) for level in LEVELS]
+        self._seen: list[dict[str, tuple[int, SegmentFile]]] = [{} for _ in LEVELS]  # by name, with the inode
         if not read_only:
             for folder in (self._folders[0], self._folders[SNAPSHOTS]):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -77,22 +78,22 @@ class ReplicaDirectory:
         return self._folders[level] / file_name(min_txid, max_txid)
 
     def files(self, level: int) -> list[SegmentFile]:
-        """The files of a level, by transaction number; other names are skipped, as Litestream does."""
-        found = []
+        """The files of a level, by transaction number; other names are skipped, as Litestream does.
+
+        Segments never change: only what was not there at the last look is looked at, for there may be 20,000."""
+        known, seen = self._seen[level], {}
         try:
             entries = list(os.scandir(self._folders[level]))
         except FileNotFoundError:
             return []
         for entry in entries:
-            numbers = parse_name(entry.name)
-            if numbers:
-                try:
-                    info = entry.stat()
-                except FileNotFoundError:
-                    continue
-                mtime = info.st_mtime_ns // 1_000_000
-                found.append(SegmentFile(Path(entry.path), level, *numbers, mtime, info.st_size))
-        return sorted(found, key=lambda file: (file.min_txid, file.max_txid))
+            inode, file = known.get(entry.name, (0, None))
+            if file is None or inode != entry.inode():
+                file = _look_at(entry, level)
+            if file is not None:
+                seen[entry.name] = (entry.inode(), file)
+        self._seen[level] = seen
+        return [seen[name][1] for name in sorted(seen)]  # numbers in names have one length
 
     def describe(self, path: Path) -> SegmentFile:
         """The entry of one file that exists."""
@@ -206,6 +207,17 @@ class ReplicaDirectory:
             for level in {0, SNAPSHOTS}:
                 sync_folder(self._folders[level])
         return moved
+
+
+def _look_at(entry: os.DirEntry[str], level: int) -> SegmentFile | None:
+    numbers = parse_name(entry.name)
+    try:
+        info = entry.stat() if numbers else None
+    except FileNotFoundError:
+        return None
+    if numbers is None or info is None:
+        return None
+    return SegmentFile(Path(entry.path), level, *numbers, info.st_mtime_ns // 1_000_000, info.st_size)
 
 
 def _free_name(path: Path) -> Path:

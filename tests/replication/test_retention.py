@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 import random
 import resource
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from fa.core.position import Position
+from fa.replication import directory
 from fa.replication.checksum import PageSums
 from fa.replication.directory import SNAPSHOTS, ReplicaDirectory
 from fa.replication.errors import CopyDamaged, LineageBroken, SegmentCorrupt
@@ -148,6 +150,28 @@ def test_a_busy_store_keeps_a_bounded_number_of_files(history: History) -> None:
     singles = history.directory.files(0)
     assert singles[0].max_txid == 513, "188 are too many, but only what is compacted may go"
     restore(history.directory, history.directory.root / "x")
+
+
+def test_only_what_is_new_in_a_directory_is_looked_at(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    history.run(seconds=60, commits=20)
+    first = history.directory.files(0)
+    looked: list[str] = []
+    look = directory._look_at
+
+    def counted(entry: os.DirEntry[str], level: int) -> directory.SegmentFile | None:
+        looked.append(entry.name)
+        return look(entry, level)
+
+    monkeypatch.setattr(directory, "_look_at", counted)
+    history.commit()
+    first[3].path.unlink()
+    changed = first[5].path.with_name("aside")
+    changed.write_bytes(first[5].path.read_bytes() + b"more")
+    changed.replace(first[5].path)
+    found = history.directory.files(0)
+    assert sorted(looked) == [first[5].path.name, f"{21:016x}-{21:016x}.ltx"]
+    assert [file.min_txid for file in found] == [*range(1, 4), *range(5, 22)]
+    assert found[4].size == first[5].size + 4, "another file of that name"
 
 
 def test_a_snapshot_comes_when_the_log_outgrows_the_database(history: History, fast_home: Path) -> None:
