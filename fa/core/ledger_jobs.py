@@ -20,8 +20,8 @@ from fa.core.commands import (
 )
 from fa.core.lifecycle import ACTIVE, JobState, TaskEvent, TaskState, allows
 from fa.core.model import AttemptState, FactoryVersion, Group, Job, NewJob, Task
-from fa.core.places import parse_place
-from fa.core.recipe_path import destination_values, render_destination
+from fa.core.places import Place, parse_place
+from fa.core.recipe_path import DestinationError, destination_values, render_destination
 from fa.core.tables import Remembered
 from fa.errors import Conflict, FaError, Invalid, NotFound, Unprocessable
 
@@ -107,12 +107,20 @@ def _submit_one(
     for ordinal, product in enumerate(recipe.products):
         group = offered.group(blueprint.group(ordinal, source.volume))
         volume, path = render_destination(product.destination, values | {"product": product.name})
+        _check_spares(source, Place(volume, path))
         task = Task(
             0, job.id, ordinal, product.name, TaskState.QUEUED, priority, group, product.cost, f"{volume}:{path}",
             deferred_until=deferred,
         )  # fmt: skip
         tasks.append(replace(task, id=change.tables.add_task(task)))
     return job, tuple(tasks)
+
+
+def _check_spares(source: Place, destination: Place) -> None:
+    """No source is ever overwritten, whatever its factory may replace. The node looks at the files again."""
+    if destination.covers(source):
+        what = "the source itself" if destination == source else f"a folder in which the source {source} lies"
+        raise DestinationError(f"The destination {destination} is {what}.", hint="Deliver to another place.")
 
 
 @lru_cache(maxsize=64)

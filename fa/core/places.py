@@ -27,6 +27,10 @@ class Place:
     def name(self) -> str:
         return self.path.rpartition("/")[2]
 
+    def covers(self, other: Place) -> bool:
+        """Whether it is that place, or a folder in which that one lies."""
+        return self.volume == other.volume and f"{other.path}/".startswith(f"{self.path}/")
+
 
 def parse_place(text: str) -> Place:
     """`san:in/clip.mxf` → its parts. Raises `BadPlace` for anything that could mean another place than it says."""

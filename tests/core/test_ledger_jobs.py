@@ -9,6 +9,7 @@ from fa.core.commands import JobAction, SubmitJobs
 from fa.core.ledger_jobs import JOBS_PER_REQUEST_MAX
 from fa.core.lifecycle import JobState, TaskState
 from fa.core.model import AttemptState, NewJob
+from fa.core.recipe_path import DestinationError
 from fa.errors import Conflict, FaError, Invalid, NotFound, Unprocessable
 from tests.core.book import AT, ONE, Book
 
@@ -38,6 +39,29 @@ def test_a_destination_may_say_when_and_what(book: Book) -> None:
     job = book.submit("when", subject="../Abend\n")
     (task,) = book.tables.tasks_of(job.id)
     assert task.destination == "san:out/2023-11-14/221320/when/__Abend_/clip-p.mp4"
+
+
+@pytest.mark.parametrize(
+    ("destination", "source", "why"),
+    [
+        ("san:in/{source.stem}.mxf", "san:in/clip.mxf", "is the source itself"),
+        ("san:in", "san:in/clip.mxf", "is a folder in which the source san:in/.*clip.mxf lies"),
+        ("san:in", "san:in/a/b/clip.mxf", "is a folder in which the source san:in/.*clip.mxf lies"),
+        ("san:in/{source.stem}.mp4", "san:in/clip.mxf", ""),
+        ("san:i", "san:in/clip.mxf", ""),
+        ("nas:in/clip.mxf", "san:in/clip.mxf", ""),
+    ],
+)
+def test_no_source_is_a_destination_of_its_own_job(book: Book, destination: str, source: str, why: str) -> None:
+    text = ONE.replace('"one"', '"over"\nreplace = true').replace("san:out/{job}-{product}.mp4", destination)
+    book.do(c.SaveFactory(text, AT))
+    request = SubmitJobs((NewJob(source, "over"),), AT)
+    if not why:
+        assert len(book.do(request).jobs) == 1
+        return
+    with pytest.raises(DestinationError, match=why):
+        book.do(request)
+    assert book.tables.counts()[JobState.QUEUED] == 0
 
 
 def test_a_request_may_come_twice_and_is_carried_out_once(book: Book) -> None:
