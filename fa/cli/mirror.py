@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,8 @@ from fa.cli.times import parse_moment, parse_span, rfc3339
 from fa.client import calls
 from fa.client.text import clean
 from fa.errors import Forbidden, NotFound
+
+VERIFY_SECONDS = 900.0  # for one node: everything that it has is read
 
 
 def _outage(reign: Item) -> str | None:
@@ -50,7 +53,7 @@ def mirror(parser: Parser) -> None:
         "write the store of any moment to a file, from the replica directory of this node",
         _configure_restore,
     )
-    add("verify", "compare the copies and the replica directory", _configure_verify)
+    add("verify", "read every complete copy of the store over, restore it, and compare them", _configure_verify)
 
 
 def _configure_status(parser: Parser) -> None:
@@ -162,10 +165,30 @@ def moment(text: str, now: datetime) -> datetime | int | None:
 
 
 def _configure_verify(parser: Parser) -> None:
-    leaf(parser, _verify, "fa mirror verify", lists=True)
+    parser.add_argument(
+        "--node", default="", metavar="NODE", help="the copy of this node alone; without, all complete ones"
+    )
+    leaf(parser, _verify, "fa mirror verify", "fa mirror verify --node tx02 -o json", lists=True)
 
 
 def _verify(context: Context) -> int:
-    found = context.send(calls.verify_mirror())
-    _show(context, found)
-    return OK if found.get("ok", True) else FAILURE
+    """One node after the other: who waits sees how far it is, and reading does not slow down all of them at once."""
+    context.client.answer_seconds = VERIFY_SECONDS
+    names = [context.args.node] if context.args.node else _complete(context.send(calls.mirror()))
+    told = []
+    for number, name in enumerate(names, 1):
+        if sys.stderr.isatty() and not context.machine:
+            context.say(f"reading the copy of {name} over ({number} of {len(names)})")
+        told.append(context.send(calls.verify_mirror(name)))
+        if not context.machine:
+            for words in told[-1]["words"]:
+                context.print(clean(words))
+            context.flush()
+    good = all(each["ok"] for each in told) and bool(told)
+    if context.machine:
+        context.print(tables.as_json({"ok": good, "nodes": [node for each in told for node in each["nodes"]]}))
+    return OK if good else FAILURE
+
+
+def _complete(mirror: Item) -> list[str]:
+    return [str(copy["node"]) for copy in mirror["copies"] if copy["state"] in ("complete", "in-sync")]

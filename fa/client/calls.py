@@ -212,8 +212,8 @@ def switchover(node: str) -> Call:
     return Call("POST", "/v1/mirror/switchover", body={"node": node})
 
 
-def verify_mirror() -> Call:
-    return Call("POST", "/v1/mirror/verify")
+def verify_mirror(node: str = "") -> Call:
+    return Call("POST", "/v1/mirror/verify", query={"node": node} if node else {})
 
 
 def force_report() -> Call:

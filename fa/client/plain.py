@@ -72,6 +72,7 @@ class Client:
         self._door = 0
         self._opened = False
         self._connection: http.client.HTTPConnection | None = None
+        self.answer_seconds = ANSWER_SECONDS
         self._ahead = 0.0  # seconds by which the server's wall clock leads ours
 
     def __enter__(self) -> Self:
@@ -165,7 +166,7 @@ class Client:
             except OSError as error:
                 raise _Failed(Trouble.REFUSED, unreachable(self.target, self._door, error)) from None
             if connection.sock is not None:
-                connection.sock.settimeout(ANSWER_SECONDS)
+                connection.sock.settimeout(self.answer_seconds)
             self._connection = connection
         return self._connection
 

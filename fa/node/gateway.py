@@ -166,5 +166,5 @@ class Gateway(Protocol):
         ...
 
     async def mirror(self, action: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`status`, `history`, `switchover`, `verify`; raises `Invalid` for an action that does not exist."""
+        """`status`, `history`, `switchover`, `examine`; raises `Invalid` for an action that does not exist."""
         ...

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import aiohttp
 
 from fa.core import array_effects as ae
 from fa.core import array_events as av
-from fa.core.array_chain import WINDOW, Link
+from fa.core.array_chain import Link
 from fa.core.array_messages import Append
 from fa.core.ledger import Ledger
 from fa.core.position import EMPTY, Position
@@ -32,7 +31,7 @@ from fa.node.clock import Clock
 from fa.node.commits import Commits
 from fa.node.disk import DiskWatch, is_full
 from fa.node.gates import Gates
-from fa.node.recent import RecentSegments
+from fa.node.recent import RecentSegments, latest_links
 from fa.node.upkeep import Upkeep
 from fa.replication.directory import ReplicaDirectory
 from fa.replication.envelope import Envelope
@@ -40,6 +39,7 @@ from fa.replication.errors import CopyError, SegmentError, StoreRotten
 from fa.replication.repair import open_or_repair
 from fa.replication.resync import bytes_of_sums, install
 from fa.replication.secondary import Copy
+from fa.replication.state import PAGE_SIZE
 from fa.replication.transfer import Announcement
 from fa.replication.writer import Writer
 from fa.store.migrations import migrate
@@ -115,7 +115,7 @@ class Keeper:
         """Recover the copy; its chain, oldest first. Raises `CopyError` when it is damaged and not healed here."""
         copy = self._copy = self._new_copy()
         position, self.repaired = await self._in_thread(open_or_repair, copy, self._place.database, self._directory)
-        return self._links(position)
+        return latest_links(self._directory.chain, position)
 
     async def close(self) -> None:
         """Stop in order: what is acknowledged is on disk; the rest is in the log of SQLite, as after a crash."""
@@ -133,17 +133,6 @@ class Keeper:
 
     def _new_copy(self) -> Copy:
         return Copy(self._place.database, self._directory, array_id=self._place.array_id)
-
-    def _links(self, position: Position) -> tuple[Link, ...]:
-        """The latest records without a hole: a power cut may have taken older ones that were not synced."""
-        chain = self._directory.chain
-        links: deque[Link] = deque()
-        for txid in range(position.txid, max(0, position.txid - WINDOW) - 1, -1):
-            at, epoch = chain.at(txid), chain.epoch(txid)
-            if at is None:
-                break
-            links.appendleft(Link(at, epoch or 0))
-        return tuple(links)
 
     # --- leading ---
 
@@ -364,6 +353,17 @@ class Keeper:
         if self._writer:
             return self._writer.checkpointed
         return self._copy.marker.txid if self._copy else 0
+
+    def scrub(self) -> list[int]:
+        """The pages of the file that rotted. Blocks, in any thread. Raises `Unavailable` while there is no copy."""
+        holds = self._writer or self._copy
+        if holds is None:
+            raise Unavailable("The copy on this node is just being replaced.", hint="Ask again in a moment.")
+        return holds.scrub()
+
+    @property
+    def pages(self) -> int:
+        return self._place.database.stat().st_size // PAGE_SIZE
 
     # --- shipping ---
 

@@ -10,12 +10,13 @@ from typing import Any
 from fa.core import array_events as av
 from fa.core.machine import Machine
 from fa.core.model import Event, Reign
+from fa.core.position import Position
 from fa.errors import Invalid
 from fa.node.api.render import stamp, stamp_or_none
 from fa.node.circumstances import FORCED, HANDED
 from fa.node.keeper import Keeper
 from fa.node.requests import ArrayRequests
-from fa.replication.litestream import verify
+from fa.replication.checkup import examine
 from fa.store.readers import Readers
 
 SWITCH_PATIENCE = 30.0  # seconds
@@ -42,7 +43,7 @@ class MirrorDesk:
             "status": self._status,
             "history": self._history,
             "switchover": self._switchover,
-            "verify": self._verify,
+            "examine": self._examine,
         }
 
     async def act(self, action: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -98,10 +99,11 @@ class MirrorDesk:
         await self._requests.ask(lambda number: av.SwitchOver(number, to), SWITCH_PATIENCE)
         return {"coordinator": self._machine.array.status().coordinator or to or None}
 
-    async def _verify(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Restore this node's replica directory twice, by our code and by stock litestream, and compare the bytes."""
-        report = await asyncio.to_thread(verify, self._keeper.directory, txid=self._keeper.acknowledged.txid)
-        return asdict(report)
+    async def _examine(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Read all of this node's copy, and hold it against where the array stands: ``txid`` and ``checksum``."""
+        keeper = self._keeper
+        at = Position(int(arguments["txid"]), int(arguments["checksum"], 16))
+        return asdict(await asyncio.to_thread(lambda: examine(keeper.directory, at, keeper.pages, keeper.scrub)))
 
 
 def history(reigns: Sequence[Reign], asked: Sequence[Event]) -> list[dict[str, Any]]:

@@ -1,10 +1,12 @@
-"""The last segments in memory, so that shipping them costs no read."""
+"""The last segments in memory, so that shipping them costs no read; and what is told of the latest at a start."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 
+from fa.core.array_chain import WINDOW, Link
 from fa.core.position import Position
+from fa.replication.chain import Chain
 from fa.replication.envelope import Envelope
 
 RECENT_BYTES = 32 << 20
@@ -32,3 +34,14 @@ class RecentSegments:
         """The history changed: what was kept may be of another."""
         self._kept.clear()
         self._bytes = 0
+
+
+def latest_links(chain: Chain, position: Position) -> tuple[Link, ...]:
+    """The latest records without a hole: a power cut may have taken older ones that were not synced."""
+    links: deque[Link] = deque()
+    for txid in range(position.txid, max(0, position.txid - WINDOW) - 1, -1):
+        at, epoch = chain.at(txid), chain.epoch(txid)
+        if at is None:
+            break
+        links.appendleft(Link(at, epoch or 0))
+    return tuple(links)

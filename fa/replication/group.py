@@ -5,23 +5,40 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from fa.core.position import Position
-from fa.errors import StoreFull
+from fa.errors import StoreFull, Unavailable
 from fa.replication.connection import is_fatal, is_full
 from fa.replication.errors import WriterError
 
 Prepare = Callable[[sqlite3.Connection], object]
+Run = Callable[[sqlite3.Connection], Any]
+Done = Callable[[Any, Position], object]
+PATIENCE = 30.0  # seconds for an outcome
 
 
 @dataclass(slots=True)
 class Work:
     """What a submitter wants done, and whom to tell. ``outcome`` is its result or the exception that undid it."""
 
-    run: Callable[[sqlite3.Connection], Any]
-    done: Callable[[Any, Position], object]
+    run: Run
+    done: Done
     outcome: Any = None
+
+
+def outcome_of(submit: Callable[[Run, Done], None], run: Run) -> Any:
+    """Submit a work and wait for its outcome; raises it when it is an exception, `Unavailable` when none comes."""
+    came: SimpleQueue[Any] = SimpleQueue()
+    submit(run, lambda outcome, _: came.put(outcome))
+    try:
+        outcome = came.get(timeout=PATIENCE)
+    except Empty:
+        raise Unavailable("The store takes nothing at the moment.", hint="`fa mirror status` says why.") from None
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
 
 
 class GroupLost(Exception):

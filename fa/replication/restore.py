@@ -9,6 +9,7 @@ the stock tool cannot do (REPLICATION.md section 5, pitfall 4).
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -57,6 +58,12 @@ def restore(directory: ReplicaDirectory, out: Path, at: Moment = None) -> Restor
             f"{trouble.filename or out} cannot be read or written: {why}; no file {out.name} was made.",
             hint="Name a file in a folder that is there, has room, and that you may write to.",
         ) from trouble
+
+
+def restore_nothing(directory: ReplicaDirectory, at: Moment = None) -> Restored:
+    """What ``restore`` would give, kept in no file. Raises the same."""
+    with tempfile.TemporaryFile(dir=directory.root) as file:
+        return _replay_moment(directory, at, file.fileno())
 
 
 def _restore(directory: ReplicaDirectory, out: Path, at: Moment) -> Restored:

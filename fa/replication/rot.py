@@ -57,8 +57,6 @@ class RotWatch:
     def __init__(self, db_path: Path) -> None:
         self._fd = os.open(db_path, os.O_RDONLY | os.O_CLOEXEC)
         self._logged: set[int] = set()
-        self.next = 1
-        """Where the scrub goes on."""
 
     def about_to_change(self, numbers: Iterable[int], sums: PageSums) -> None:
         """A commit, which is in SQLite's log by now, changed these pages of the state with these sums. Raises
@@ -73,11 +71,11 @@ class RotWatch:
         """All that was in SQLite's log is in the file."""
         self._logged.clear()
 
-    def look(self, sums: PageSums, count: int) -> list[int]:
-        """Look at the next ``count`` pages; which are rotten. ``next`` is 1 again when the whole file was read."""
-        first, last = self.next, min(self.next + count - 1, sums.pages)
-        self.next = last + 1 if last < sums.pages else 1
-        return rotten_pages(self._fd, sums, first, last, self._logged) if first <= last else []
+    def look(self, sums: PageSums, first: int, count: int) -> tuple[list[int], int]:
+        """Which of ``count`` pages from ``first`` on are rotten, and where to go on: at 1 after the last."""
+        last = min(first + count - 1, sums.pages)
+        rotten = rotten_pages(self._fd, sums, first, last, self._logged) if first <= last else []
+        return rotten, last + 1 if last < sums.pages else 1
 
     def close(self) -> None:
         os.close(self._fd)

@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from fa.replication.connection import POSITION_TABLE, is_rotten, open_anchor, op
 from fa.replication.directory import ReplicaDirectory
 from fa.replication.envelope import Envelope
 from fa.replication.errors import NotStarted, OutcomeUnknown, StoreRotten, WriterError
-from fa.replication.group import GroupLost, Work, commit, rollback, run_works
+from fa.replication.group import GroupLost, Work, commit, outcome_of, rollback, run_works
 from fa.replication.pipeline import Pipeline, Quiet, Step, fail
 from fa.replication.rescue import remove_log
 from fa.replication.rot import RotWatch, sentence
@@ -49,8 +50,7 @@ class Limits:
     """How much goes into one group, how many groups travel, and when the WAL is checkpointed (bytes; seconds).
 
     Two travel: one commits here while the other is made durable there. With more, groups only get smaller, and each
-    costs two syncs and a segment. Every ``scrub_seconds`` the whole file is read over, ``scrub_pages`` at a time with
-    ``scrub_rest`` between: 10 MB a second, of which a commit waits for a quarter of a megabyte."""
+    costs two syncs and a segment. Every ``scrub_seconds`` the file is read over, ``scrub_pages`` at a time."""
 
     group: int = 256
     in_flight: int = 2
@@ -105,7 +105,7 @@ class Writer:
         self._unwritten: deque[tuple[Envelope, Header, bytes]] = deque()
         self._checkpoint_not_before = 0.0
         self._wal_used_since = 0.0
-        self._scrub_not_before = 0.0
+        self._scrub_not_before, self._scrub_next = 0.0, 1
         self._wal_bytes = 0
         self._marker = Marker(db_path)
         self._trouble: BaseException | None = None
@@ -158,6 +158,14 @@ class Writer:
         """
         self._pipeline.acknowledge(position)
 
+    def scrub(self) -> list[int]:
+        """Read the whole file over, now, between commits: which pages rotted. Blocks; raises what ``submit`` tells."""
+        found, first = outcome_of(self.submit, partial(self._look, 1))
+        while first > 1:
+            more, first = outcome_of(self.submit, partial(self._look, first))
+            found += more
+        return list(found)
+
     def freeze(self, quiet: Quiet | None = None) -> None:
         """Begin no new group commit. ``quiet(position)`` is called (here, or in the writer's thread) once the commit
         in progress, if any, is through: the position stands still until ``thaw`` or ``open_epoch``."""
@@ -195,7 +203,7 @@ class Writer:
         self._shut()
 
     def _serve(self) -> None:
-        due = self._checkpoint_due, self._scrub_due, self._patience
+        due = self._checkpoint_due, lambda: time.monotonic() >= self._scrub_not_before, self._patience
         while (step := self._pipeline.next(*due)) is not Step.CLOSE:
             if step is Step.CHECKPOINT:
                 self._checkpoint()
@@ -241,7 +249,7 @@ class Writer:
             self._on_dead(self._trouble)
 
     def _drop_tail(self) -> None:
-        """Forget a commit that may be made of rotten pages: it is in SQLite's log alone, and nobody was told of it. All
+        """Forget a commit that may be made of rotten pages: it is in SQLite's log alone and nobody was told of it. All
         that was shipped is in segments, durably after this. Raises ``WriterError`` when it is not, for want of room."""
         if self._unwritten:
             raise WriterError(f"{self._trouble} There is no room either for what was committed before.")
@@ -380,12 +388,13 @@ class Writer:
 
     # ---- rot --------------------------------------------------------------------------------------------------
 
-    def _scrub_due(self) -> bool:
-        return time.monotonic() >= self._scrub_not_before
-
     def _scrub(self) -> None:
         """Read some pages of the file over; rest, for long when that was the last of them. Raises ``StoreRotten``."""
-        if rotten := self._rot.look(self._sums, self._limits.scrub_pages):
+        rotten, self._scrub_next = self._look(self._scrub_next)
+        if rotten:
             raise StoreRotten(sentence(rotten))
-        rest = self._limits.scrub_seconds if self._rot.next == 1 else self._limits.scrub_rest
+        rest = self._limits.scrub_seconds if self._scrub_next == 1 else self._limits.scrub_rest
         self._scrub_not_before = time.monotonic() + rest
+
+    def _look(self, first: int, _: object = None) -> tuple[list[int], int]:
+        return self._rot.look(self._sums, first, self._limits.scrub_pages)

@@ -102,7 +102,7 @@ ACTIONS: tuple[Action, ...] = (
            "fa monitor disable news-in", "POST /v1/monitors/{name}/disable", 41),
     Action("mirror.switchover", ("s",), "Switch over", "hand the lead to a secondary, in order", ("mirror",),
            "fa mirror switchover b", "POST /v1/mirror/switchover", 40),
-    Action("mirror.verify", ("V",), "Verify", "compare the copies and the replica directory", ("mirror",),
+    Action("mirror.verify", ("V",), "Verify", "read the copies over and compare them", ("mirror",),
            "fa mirror verify", "POST /v1/mirror/verify", 41),
     Action("alert.ack", ("a",), "Ack", "acknowledge the alert under the cursor", ("events",), "fa alerts ack 4",
            "POST /v1/alerts/{id}/ack", 40),

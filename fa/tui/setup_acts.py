@@ -152,7 +152,7 @@ class SetupActs:
     def _verify(self) -> None:
         found: list[Any] = []
         trouble: list[str] = []
-        self.desk.show(Text(self.desk, "The copies compared", lambda scene, room: told_lines(found, trouble, room)))
+        self.desk.show(Text(self.desk, "The copies compared", lambda scene, room: verified_lines(found, trouble, room)))
         self.desk.send(
             calls.verify_mirror(), found.append, lambda error: trouble.append(str(error)), cli="fa mirror verify"
         )
@@ -188,6 +188,14 @@ def report_lines(reports: list[Any], trouble: list[str], room: int) -> list[Line
         rest = {key: value for key, value in report.items() if key not in ("ok", "product") and value not in (None, "")}
         rows += told_lines([rest], [], room)
     return rows
+
+
+def verified_lines(found: list[Any], trouble: list[str], room: int) -> list[Line]:
+    """What each node says of its copy."""
+    if trouble or not found:
+        return told_lines(found, trouble, room)
+    style = "" if found[0].get("ok") else "warn"
+    return [each for words in found[0].get("words", ()) for each in wrapped(str(words), room, style)]
 
 
 def told_lines(found: list[Any], trouble: list[str], room: int) -> list[Line]:

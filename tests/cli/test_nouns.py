@@ -193,11 +193,6 @@ def test_switchover_wants_the_name_typed_on_a_terminal(fa: Line, array: FakeArra
     assert [asked.json for asked in array.asked] == [{"node": "b"}, {"node": "b"}]
 
 
-def test_verify(fa: Line, array: FakeArray) -> None:
-    array.answers["POST /v1/mirror/verify"] = [Answer({"ok": True}), Answer({"ok": False})]
-    assert [fa("mirror", "verify").code for _ in range(2)] == [0, 1]
-
-
 def test_restore(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What is restored is held by the tests of replication; here the way there."""
     words = ["mirror", "restore", str(tmp_path / "out.db"), "--dir", str(tmp_path / "a")]

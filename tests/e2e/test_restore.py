@@ -1,5 +1,5 @@
 """After failovers under load, the replica directory of each node gives the store of now and of earlier times: by our
-own restore, and by the stock `litestream` binary under ``ulimit -n 1024``, with the same rows."""
+own restore, and by the stock `litestream` binary under ``ulimit -n 1024``, with the same rows in every table."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import resource
 import sqlite3
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from fa.node.clock import wall_ms
 from fa.replication.litestream import find_program
@@ -20,7 +21,8 @@ from tests.e2e.test_failover import BODY, WAITS
 
 TRANSACTIONS = 1000
 FILES_MAX = 1024
-Rows = Sequence[tuple[object, ...]]
+Rows = Mapping[str, Sequence[sqlite3.Row]]
+"""Of every table, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,18 @@ def test_every_node_restores_now_and_then(array: kit.Array, tmp_path: Path) -> N
         moments = [_killed_under_load(array, part) for part in range(1, 4)]
     check_exactly_once(load, array.coordinator())
 
-    now = {node.name: _restored(node, tmp_path / f"{node.name}-now", None) for node in array.nodes}
+    txid = array.coordinator().get("/v1/mirror")["txid"]
+    now = {node.name: _restored(node, tmp_path / f"{node.name}-now", txid) for node in array.nodes}
     assert now["a"] == now["b"]
-    assert now["a"] == _jobs_of(array.coordinator())
+    assert now["a"]["position"][0]["txid"] == txid
+    jobs = [(job["id"], job["state"], job["source"]) for job in array.coordinator().jobs()]
+    assert [(job["id"], job["state"], job["source"]) for job in now["a"]["job"]] == jobs
     for number, moment in enumerate(moments):
         then = {node.name: _restored(node, tmp_path / f"{node.name}-{number}", moment) for node in array.nodes}
         assert then["a"] == then["b"], f"two histories at {moment.text}"
-        _check_bounds({int(str(row[0])) for row in then["a"]}, load, moment)
-    for node in array.nodes:
-        node.fa("mirror", "verify", "--dir", str(node.root))
+        _check_bounds({job["id"] for job in then["a"]["job"]}, load, moment)
+    told = array["b"].fa("mirror", "verify", "--dir", str(array["b"].root))
+    assert told.count(": well.") == 2, "of each copy, whoever is asked"
 
 
 def _killed_under_load(array: kit.Array, part: int) -> Moment:
@@ -77,12 +82,12 @@ def _killed_under_load(array: kit.Array, part: int) -> Moment:
     return moment
 
 
-def _restored(node: kit.Node, out: Path, moment: Moment | None) -> Rows:
-    """The jobs in the store as both tools restore it; they agree."""
+def _restored(node: kit.Node, out: Path, at: Moment | int) -> Rows:
+    """The store of a moment, or after a transaction, as both tools restore it; they agree."""
     ours, stock = out.with_suffix(".ours"), out.with_suffix(".stock")
-    when = ["--at", moment.text] if moment else []
-    node.fa("mirror", "restore", str(ours), *when, "--dir", str(node.root))
-    stamp = ["-timestamp", moment.just_after] if moment else []
+    when = at.text if isinstance(at, Moment) else f"txid:{at}"
+    node.fa("mirror", "restore", str(ours), "--at", when, "--dir", str(node.root))
+    stamp = ["-timestamp", at.just_after] if isinstance(at, Moment) else ["-txid", f"{at:016x}"]
     words = [str(find_program()), "restore", "-o", str(stock), *stamp, f"file://{node.root / 'replica'}"]
     ran = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, preexec_fn=_few_files)
     assert ran.returncode == 0, ran.stderr[-2000:]
@@ -97,11 +102,15 @@ def _few_files() -> None:
 def _rows(database: Path) -> Rows:
     with sqlite3.connect(f"file:{database}?mode=ro&immutable=1", uri=True) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        return connection.execute("SELECT id, state, source FROM job ORDER BY id").fetchall()
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        assert {"job", "task", "event", "position"} <= set(names)
+        connection.row_factory = sqlite3.Row
+        return {name: sorted(connection.execute(f'SELECT * FROM "{name}"'), key=_order) for name in names}
 
 
-def _jobs_of(node: kit.Node) -> Rows:
-    return [(job["id"], job["state"], job["source"]) for job in node.jobs()]
+def _order(row: sqlite3.Row) -> tuple[tuple[str, Any], ...]:
+    """An order for rows of any types."""
+    return tuple((type(value).__name__, value) for value in row)
 
 
 def _check_bounds(jobs: set[int], load: Load, moment: Moment) -> None:

@@ -482,7 +482,7 @@ ROUTES: dict[str, Callable[..., Any]] = {
     "DELETE /v1/nodes/[^/]+": lambda array, asked: {"name": "c"},
     "POST /v1/monitors/([^/]+)/(enable|disable)": _monitor,
     "POST /v1/mirror/switchover": lambda array, asked: {"coordinator": "b"},
-    "POST /v1/mirror/verify": lambda array, asked: {"ok": True, "pages": 812},
+    "POST /v1/mirror/verify": lambda array, asked: {"ok": True, "words": ["a (coordinator): well. 812 pages"]},
     "POST /v1/factories:test": lambda array, asked: {"items": [{"product": "proxy", "ok": True, "bytes": 9}]},
     r"POST /v1/alerts/(\d+)/ack": _ack,
 }

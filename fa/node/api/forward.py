@@ -58,11 +58,8 @@ class Forwarder:
     def __init__(self, context: ssl.SSLContext, array_id: str, node: str) -> None:
         self._array_id, self._node = array_id, node
         connector = aiohttp.TCPConnector(ssl=context, limit=0, keepalive_timeout=15.0)
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
         skip = ("Accept-Encoding", "User-Agent")  # the client says what it takes, not we
-        self._session = aiohttp.ClientSession(
-            connector=connector, timeout=timeout, auto_decompress=False, skip_auto_headers=skip
-        )
+        self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False, skip_auto_headers=skip)
 
     async def close(self) -> None:
         await self._session.close()
@@ -83,6 +80,22 @@ class Forwarder:
     async def to_node(self, call: Call, node: str, url: str, patience_seconds: float) -> web.StreamResponse:
         """Ask another node in this node's own name, and pass its answer on."""
         return await self._to(call, node, url, self._own_headers(call), patience_seconds, lambda: False)
+
+    async def ask_node(self, call: Call, node: str, url: str, body: Any, patience_seconds: float) -> Any:
+        """The JSON with which another node answers this one. Raises `Unavailable` for anything but a good answer."""
+        timeout = aiohttp.ClientTimeout(total=patience_seconds, sock_connect=CONNECT_SECONDS)
+        headers = {VIA: self._node, "Fa-Request-Id": call.request_id, "Content-Type": "application/json"}
+        host, data = host_of(self._array_id, node), msgspec.json.encode(body)
+        try:
+            async with self._session.post(
+                url, data=data, headers=headers, server_hostname=host, timeout=timeout
+            ) as answer:
+                raw = await answer.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise Unavailable(f"Node {node} did not answer ({str(error) or type(error).__name__}).") from None
+        if answer.status != 200:
+            raise Unavailable(f"Node {node} answered {answer.status}: {_detail(raw) or 'no more is known'}")
+        return msgspec.json.decode(raw)
 
     def _own_headers(self, call: Call) -> list[tuple[str, str]]:
         kept = [(name, value) for name, value in call.headers.items() if name.lower() not in NOT_SENT_ON]
@@ -115,6 +128,7 @@ class Forwarder:
             headers=headers,
             data=call.raw or None,
             allow_redirects=False,
+            timeout=_timeout(patience_seconds),
             server_hostname=host_of(self._array_id, node),  # TLS refuses any other node before it is told anything
         )
         try:
@@ -147,6 +161,12 @@ class Forwarder:
         if answer.status == 503:
             raise (NotCoordinator if UNDONE in answer.headers else Lost)(_detail(body))
         return web.Response(status=answer.status, headers=headers, body=body)
+
+
+def _timeout(patience_seconds: float) -> aiohttp.ClientTimeout:
+    """An answer that takes long says nothing until it comes."""
+    silence = max(SILENCE_SECONDS, patience_seconds)
+    return aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence)
 
 
 def _detail(body: bytes) -> str | None:

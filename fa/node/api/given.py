@@ -136,6 +136,19 @@ class SwitchTo(Given, frozen=True):
     node: str = ""
 
 
+class VerifyQuery(Given, frozen=True):
+    """The node whose copy is looked at; without, all that hold a complete one."""
+
+    node: str = ""
+
+
+class Examine(Given, frozen=True):
+    """Where the array stands: what every complete copy has."""
+
+    txid: int
+    checksum: str
+
+
 class Force(Given, frozen=True):
     """The name of the array, written out by who has read the report."""
 

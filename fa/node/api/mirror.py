@@ -8,6 +8,7 @@ from fa.core.model import Role
 from fa.node.api import given as g
 from fa.node.api.call import Answer, Call
 from fa.node.api.route import Route
+from fa.node.api.verify import verified
 
 LONG_SECONDS = 300.0
 
@@ -26,7 +27,7 @@ async def switchover(call: Call) -> Answer:
 
 
 async def verify(call: Call) -> Answer:
-    return Answer(await call.gateway.mirror("verify", {"by": call.who.name}))
+    return Answer(await verified(call, call.query.node))
 
 
 ROUTES = (
@@ -37,7 +38,7 @@ ROUTES = (
         body=g.SwitchTo, repeatable=False, patience_seconds=LONG_SECONDS,
     ),
     Route(
-        "POST", "/v1/mirror/verify", Role.ADMIN, "Compare the copies byte by byte", verify, dict[str, Any],
-        patience_seconds=LONG_SECONDS,
+        "POST", "/v1/mirror/verify", Role.ADMIN, "Read all complete copies over and compare them", verify,
+        dict[str, Any], query=g.VerifyQuery, patience_seconds=LONG_SECONDS,
     ),
 )  # fmt: skip

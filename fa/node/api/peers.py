@@ -10,6 +10,7 @@ from fa.core.commands import TellTroubles
 from fa.core.model import Role
 from fa.errors import Forbidden
 from fa.node.admission import Admitted, Applicant, Certificate
+from fa.node.api import given as g
 from fa.node.api.auth import peer_of
 from fa.node.api.call import Answer, Call
 from fa.node.api.problems import NotCoordinator
@@ -60,6 +61,12 @@ async def copy(call: Call) -> web.StreamResponse:
     return await call.gateway.send_copy(call.request, call.raw)
 
 
+async def examine(call: Call) -> Answer:
+    """Read all of this node's copy, for the coordinator, and say what is wrong with it."""
+    _node(call)
+    return Answer(await call.gateway.mirror("examine", {"txid": call.body.txid, "checksum": call.body.checksum}))
+
+
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/ca", None, "Show the array's certificate", certificate, Certificate, local=True),
     Route(
@@ -74,6 +81,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST", "/v1/peer/certificate", Role.NODE, "Renew the certificate of a node (for other nodes)", certify, Signed,
         body=Wanted, local=True,
+    ),
+    Route(
+        "POST", "/v1/peer/examine", Role.NODE, "Read the copy of a node over (for the coordinator)", examine,
+        dict[str, Any], body=g.Examine, local=True,
     ),
     Route(
         "POST", "/v1/peer/copy", Role.NODE, "Stream a copy of the store, or what differs (for other nodes)", copy,

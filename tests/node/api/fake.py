@@ -200,7 +200,7 @@ class FakeNode:
         self.voted.append(("renewed", voter, by))
 
     async def mirror(self, action: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        if action not in ("status", "history", "switchover", "verify"):
+        if action not in ("status", "history", "switchover"):
             raise Invalid(f"There is no {action}.")
         if arguments.get("node") == "z":
             raise Conflict("Node z holds no copy.")

@@ -127,7 +127,6 @@ async def test_the_vote_of_a_volume_is_renewed_and_struck(one: Site) -> None:
 async def test_the_mirror_is_shown_and_steered(one: Site) -> None:
     assert (await one.get("/v1/mirror"))[1] == {"state": "solo", "action": "status"}
     assert (await one.get("/v1/mirror/history"))[0] == 200
-    assert (await one.post("/v1/mirror/verify"))[0] == 200
     assert (await one.post("/v1/mirror/switchover", json={"node": "b"}))[0] == 200
     assert one.node.mirrored[-1][1]["node"] == "b"
     assert (await one.post("/v1/mirror/switchover", json={"node": "z"}))[1]["code"] == "conflict"
