@@ -1,8 +1,9 @@
 # One door to everything. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test test-unit test-seeds test-e2e check format lint types cover docs sim mutants bench lock binary clean
+.PHONY: help setup dev demo test test-unit test-seeds test-e2e check format lint types cover docs sim explore mutants bench lock binary clean
 
 SEEDS ?= 2000
+STATES ?= 100000
 ARGS ?=
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest -q
@@ -55,6 +56,10 @@ docs: setup ## bring the tables of docs/ up to date with the code (commands, rou
 sim: dev ## SEEDS random histories of a simulated array; a failing one prints how to replay it
 	$(PY) -m tests.sim --seeds 0:$(SEEDS) --jobs $$(nproc) $(ARGS)
 	$(PY) -m tests.sim.work --seeds 0:$$(($(SEEDS) / 10))
+
+explore: dev ## every history of a small array, STATES states far; then with rules left out
+	$(PY) -m tests.sim.explore --states $(STATES) --jobs $$(nproc) $(ARGS)
+	$(PY) -m tests.sim.explore --mutants --states $(STATES) --jobs $$(nproc)
 
 mutants: dev ## leave out each safety rule in turn: the simulator must catch every one
 	$(PY) -m tests.sim.mutants --jobs $$(nproc) $(ARGS)
