@@ -148,7 +148,7 @@ class Dispatcher:
             run = Run(
                 task.id, attempt.number, attempt.node, attempt.boot, task.cost, active.group.slot_class, task.priority,
                 active.group.factory, None, now.mono, part=attempt.part, output=attempt.output, replace=active.replace,
-                group=active.group,
+                source=active.source, group=active.group,
             )  # fmt: skip
             self._crew.runs.add(run)
         for quarantine in event.quarantines:
@@ -200,7 +200,7 @@ class Dispatcher:
         order = fact.order
         run = Run(
             order.task, order.attempt, order.node, order.boot, order.cost, order.slot_class, order.priority,
-            order.factory, order, replace=fact.replace, group=fact.group,
+            order.factory, order, replace=fact.replace, source=order.source, group=fact.group,
         )  # fmt: skip
         self._crew.runs.add(run)
         self._attendance.look_after(run, now)

@@ -15,7 +15,8 @@ class Run:
     """One attempt. `order` is unknown where an earlier coordinator gave it; `told` how often its node was told of it,
     `told_at` when last, `seen` whether a beat has shown it there; `part` and `output` once it is granted, `asked` how
     often other nodes were asked to finish its publish; `encoded` once its node said that its encoder has ended.
-    `group`: what it needs of a node, None for what does not count."""
+    `replace` and `source`: whether its publish may overwrite, and what it never does. `group`: what it needs of a node,
+    None for what does not count."""
 
     task: int
     attempt: int
@@ -32,6 +33,7 @@ class Run:
     part: str = ""
     output: Output | None = None
     replace: bool = False
+    source: str = ""
     asked: int = 0
     encoded: bool = False
     group: Group | None = None

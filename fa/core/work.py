@@ -131,6 +131,7 @@ class Active:
     attempt: Attempt
     group: Group
     replace: bool
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +304,7 @@ class Publish:
     part: str
     output: Output
     replace: bool
+    source: str
 
 
 @dataclass(frozen=True, slots=True)

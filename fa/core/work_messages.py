@@ -133,13 +133,15 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Publish: rename `part` to `output.path` now, or finish what another node was granted (then the part is its)."""
+    """Publish: rename `part` to `output.path` now, or finish what another node was granted (then the part is its).
+    `source` (volume:path) is what `replace` must spare, by whatever name it stands there."""
 
     task: int
     attempt: int
     part: str
     output: Output
     replace: bool
+    source: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -455,4 +455,6 @@ def test_what_a_factory_may_overwrite_is_known(desk: Desk) -> None:
     submit(desk, factory="again")
     (order,) = desk.orders()
     desk.wish(order)
-    assert desk.said(w.Grant)[0].replace
+    (grant,) = desk.said(w.Grant)
+    assert grant.replace
+    assert grant.source == order.source

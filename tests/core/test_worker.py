@@ -17,7 +17,8 @@ from tests.core.book import view
 OUTPUT = Output("san:out/1.mp4", 5, "ab")
 PART = "san:.fa/part/1-1"
 WISH = Report("b", 1, 1, ReportKind.WANTS_PUBLISH, part=PART, output=OUTPUT)
-GRANT = w.Grant(1, 1, PART, OUTPUT, False)
+SOURCE = "san:in/clip.mxf"
+GRANT = w.Grant(1, 1, PART, OUTPUT, False, SOURCE)
 
 
 def order(task: int = 1, attempt: int = 1, **fields: Any) -> Order:
@@ -201,7 +202,7 @@ def test_without_a_coordinator_it_tells_nobody(bench: Bench) -> None:
 def test_what_only_this_node_knows_is_durable_before_it_is_told(bench: Bench) -> None:
     bench.run()
     assert bench.encoded() == [w.KeepReport(WISH), tell(WISH)]
-    assert bench.told(GRANT) == [w.DropReport(1, 1), w.Publish(1, 1, PART, OUTPUT, False)]
+    assert bench.told(GRANT) == [w.DropReport(1, 1), w.Publish(1, 1, PART, OUTPUT, False, SOURCE)]
     assert bench.told(GRANT) == []
     assert bench.worker.running, "it is here until it is published"
     done = Report("b", 1, 1, ReportKind.PUBLISHED)
@@ -247,12 +248,12 @@ def test_reports_survive_a_restart(bench: Bench) -> None:
     assert tell(WISH) in effects
     assert beats(effects)[0].reporting == ((1, 1),)
     assert bench.told(order(boot=2)) == []
-    assert bench.told(GRANT) == [w.DropReport(1, 1), w.Publish(1, 1, PART, OUTPUT, False)]
+    assert bench.told(GRANT) == [w.DropReport(1, 1), w.Publish(1, 1, PART, OUTPUT, False, SOURCE)]
 
 
 def test_a_grant_for_what_another_node_made_is_carried_out(bench: Bench) -> None:
-    assert bench.told(w.Grant(9, 2, "san:.fa/part/9", OUTPUT, True)) == [
-        w.Publish(9, 2, "san:.fa/part/9", OUTPUT, True)
+    assert bench.told(w.Grant(9, 2, "san:.fa/part/9", OUTPUT, True, SOURCE)) == [
+        w.Publish(9, 2, "san:.fa/part/9", OUTPUT, True, SOURCE)
     ]
     (told,) = bench.step(w.PublishEnded(9, 2, PublishResult.PUBLISHED))
     assert told.message == Report("b", 9, 2, ReportKind.PUBLISHED)

@@ -50,7 +50,7 @@ def _grant_early() -> Any:
     def reported(self: Any, report: w.Report, now: w.Moment) -> Any:
         effects = honest(self, report, now)
         if report.kind is w.ReportKind.WANTS_PUBLISH and report.output is not None:
-            grant = w.Grant(*report.key, report.part, report.output, False)
+            grant = w.Grant(*report.key, report.part, report.output, False, "san:in/x")
             return [w.Tell(report.node, grant), *effects]
         return effects
 
