@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from fa.transcode.media import MediaInfo
+from fa.transcode.picture import rescaled
 from fa.transcode.progress import Progress
 from fa.transcode.target import Target
 
@@ -41,6 +42,8 @@ def expected_of(target: Target, info: MediaInfo) -> Expected:
     video, audio = target.video, target.audio
     still = target.preset.kind == "image"
     height = 0
+    if video is not None and target.renditions:
+        video = rescaled(video, target.renditions[0])  # the one that is looked at
     if video is not None:
         height = video.raster.height * target.rows + video.lines_above
     return Expected(

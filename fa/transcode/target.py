@@ -272,6 +272,6 @@ def retime(timecode: str, source: Fraction, target: Fraction) -> str:
 
 
 def _renditions(wanted: tuple[int, ...], source_height: int) -> tuple[int, ...]:
-    """The heights that do not enlarge the source; the smallest wanted one when all would."""
+    """The heights that do not enlarge the source; that of the source when all would."""
     kept = tuple(height - height % 2 for height in sorted(set(wanted), reverse=True) if height <= source_height)
-    return kept or tuple(sorted(wanted)[:1])
+    return kept or (max(2, source_height - source_height % 2),) * bool(wanted)

@@ -194,15 +194,22 @@ async def test_a_contact_sheet_is_a_grid(clips: Path, encode: Encode, tmp_path: 
 
 
 async def test_a_ladder_is_a_folder_of_renditions(clips: Path, encode: Encode, tmp_path: Path) -> None:
-    product = product_of("hls-ladder", renditions=[1080, 180, 90], segment=1.0, speed="ultrafast")
+    """No rendition is of the source's own 180 lines: the check looks for the first that is."""
+    product = product_of("hls-ladder", renditions=[1080, 144, 90], segment=1.0, speed="ultrafast")
     result = await encode(clips / "p25.mp4", product)
     assert isinstance(result, EncodeResult), result
     out = tmp_path / "out.part"
     names = {each.name for each in out.iterdir()}
-    assert names == {"master.m3u8", "180p.m3u8", "90p.m3u8"} | {f"{h}p_0000{n}.ts" for h in (180, 90) for n in (0, 1)}
+    assert names == {"master.m3u8", "144p.m3u8", "90p.m3u8"} | {f"{h}p_0000{n}.ts" for h in (144, 90) for n in (0, 1)}
     master = (out / "master.m3u8").read_text()
-    assert "RESOLUTION=320x180" in master
+    assert "RESOLUTION=256x144" in master
     assert "RESOLUTION=160x90" in master
     assert "#EXT-X-ENDLIST" in (out / "90p.m3u8").read_text()
     assert result.digest.bytes == sum(each.stat().st_size for each in out.iterdir())
-    assert [each["codec_name"] for each in readback.streams(out / "180p_00001.ts")["streams"]] == ["h264", "aac"]
+    assert [each["codec_name"] for each in readback.streams(out / "144p_00001.ts")["streams"]] == ["h264", "aac"]
+
+
+async def test_a_ladder_of_a_small_source_has_its_size(clips: Path, encode: Encode, tmp_path: Path) -> None:
+    result = await encode(clips / "p25.mp4", product_of("hls-ladder", speed="ultrafast"))
+    assert isinstance(result, EncodeResult), result
+    assert "RESOLUTION=320x180" in (tmp_path / "out.part" / "master.m3u8").read_text()

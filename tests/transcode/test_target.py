@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
 from fa.transcode.errors import BadRecipe, BadSource
+from fa.transcode.expect import expected_of
 from fa.transcode.media import AudioStream, MediaInfo
 from fa.transcode.presets import presets
 from fa.transcode.target import AudioTarget, Target, VideoTarget, decide, retime
@@ -136,7 +138,18 @@ def test_loudness() -> None:
 def test_renditions_do_not_enlarge() -> None:
     assert target("hls-ladder", PROXY).renditions == (1080, 720, 540, 360)
     assert target("hls-ladder", source(PAL, stereo())).renditions == (540, 360)
-    assert target("hls-ladder", source(PAL), renditions=[2160, 1080]).renditions == (1080,)
+    assert target("hls-ladder", source(PAL), renditions=[2160, 1080]).renditions == (576,), "all would enlarge it"
+    small = source(replace(P25, width=321, height=181))
+    assert target("hls-ladder", small).renditions == (180,)
+
+
+@pytest.mark.parametrize(
+    ("size", "first"), [((320, 180), (320, 180)), ((3840, 2160), (1920, 1080)), ((854, 480), (640, 360))]
+)
+def test_a_ladder_is_expected_at_its_first_rendition(size: tuple[int, int], first: tuple[int, int]) -> None:
+    info = source(replace(P25, width=size[0], height=size[1]))
+    expected = expected_of(target("hls-ladder", info), info)
+    assert (expected.width, expected.height) == first
 
 
 @pytest.mark.parametrize(
