@@ -174,9 +174,15 @@ class Array:
         """Why this peer may not take part, as a sentence (scenarios 15, 16, 17); empty: it may."""
         state = self._state
         if hello.array_id != state.config.array_id:
-            return f"{peer} belongs to another array ({hello.array_id}); this one is {state.config.array_id}"
+            return (
+                f"{peer} belongs to another array ({hello.array_id}), this one is {state.config.array_id}: "
+                "correct its address, or join it to this one"
+            )
         if hello.protocol != PROTOCOL:
-            return f"{peer} speaks version {hello.protocol} of the array's language, this node speaks {PROTOCOL}"
+            return (
+                f"{peer} speaks version {hello.protocol}, this node speaks {PROTOCOL}: "
+                "install the same version of fa on both"
+            )
         if hello.node != peer or peer == state.me.node:
             return f"two nodes call themselves {hello.node}: one is a clone; stop it and join it under another name"
         if known and known.up and known.run != hello.run and known.incarnation == hello.incarnation:

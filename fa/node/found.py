@@ -60,7 +60,7 @@ def found(
 
 def _check_all(settings: Settings) -> None:
     """What is wrong is refused before anything is made."""
-    check(settings, "fa init")
+    check(settings, "the options")
     hosts_of(settings)
     check_shown(settings.array.id, (), look_at(settings.volumes))
     _check_witness(settings.array.witness, settings.volumes)

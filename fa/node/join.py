@@ -51,7 +51,7 @@ def join(
         raise Conflict(f"There is a node in {place.root} already.", hint="Choose another --dir, or run `fa run`.")
     shown = read_join_token(token)
     mine = Node(node, listen, kind=kind, slots=dict(slots or {}))
-    check(Settings(Array("array", ""), mine, volumes=dict(volumes)), "fa join")
+    check(Settings(Array("array", ""), mine, volumes=dict(volumes)), "the options")
     found = look_at(volumes)
     place.make()
     files = TlsFiles(place.tls)

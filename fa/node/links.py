@@ -326,7 +326,9 @@ class Links:
             raise Unavailable(f"{link.peer} said nothing.")
         hello, _ = decode(frame)
         if not isinstance(hello, Hello) or hello.node != link.peer or hello.array_id != self._array_id:
-            raise Forbidden(f"Who calls itself {link.peer} is not node {link.peer} of this array.")
+            raise Forbidden(
+                f"Who calls itself {link.peer} is not node {link.peer} of this array: correct its address, or join it."
+            )
         return hello
 
     async def _read(self, link: _Link) -> None:

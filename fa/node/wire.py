@@ -84,7 +84,8 @@ def decode(frame: bytes) -> tuple[Any, tuple[Envelope, bytes] | None]:
         name, raw = _outer.decode(frame[_HEAD.size : end])
         message = _read(name, raw)
     except (msgspec.MsgspecError, KeyError) as error:
-        raise BadFrame(f"A peer sent a message that this node does not understand: {error}.") from None
+        what = f"A peer says what this node does not understand: install the same version of fa on both ({error})."
+        raise BadFrame(what) from None
     if not isinstance(message, Append):
         return message, None
     envelope, ltx = unpack(memoryview(frame)[end:])

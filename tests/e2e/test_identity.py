@@ -51,7 +51,8 @@ def test_a_clone_and_other_versions(array: kit.Array) -> None:
     array["a"].kill()
     kit.wait_until("b is alone", lambda: b.status()["secondaries"] == [])
     for version in (0, 2):
-        assert f"version {version}" in rogue.as_node(array["a"].root, b, Rogue.refused, protocol=version)
+        told = rogue.as_node(array["a"].root, b, Rogue.refused, protocol=version)
+        assert f"version {version}" in told and "same version of fa" in told, told
         kit.wait_until("somebody is told", lambda said=f"version {version}": _alert(b, said))  # type: ignore[misc]
     assert "not node a" in rogue.as_node(array["a"].root, b, Rogue.refused, array_id=OTHER_ARRAY)
     array["a"].start()
