@@ -85,10 +85,11 @@ class Change:
         *,
         stop: bool = False,
         blame: bool = False,
+        doubt: bool = False,
     ) -> None:
-        """`stop`: its node may still run it and is told to kill it. `blame`: it counts against the node."""
+        """`stop`: its node may still run it and is told to kill it. `blame`, `doubt`: see `AttemptOver`."""
         self.tables.save_attempt(replace(attempt, state=state, finished_at=at, error=error))
-        self.fact(AttemptOver(attempt.node, attempt.task, attempt.number, state.value, stop, blame))
+        self.fact(AttemptOver(attempt.node, attempt.task, attempt.number, state.value, stop, blame, doubt))
 
     def begin_job(self, job: Job) -> Job:
         """A task of it was given to a node: whatever the others do, it runs."""

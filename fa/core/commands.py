@@ -17,7 +17,7 @@ from fa.core.alarms import NoticeWritten as NoticeWritten
 from fa.core.alarms import RaiseAlert as RaiseAlert
 from fa.core.alarms import Remark as Remark
 from fa.core.alarms import TellTroubles as TellTroubles
-from fa.core.model import Group, NewJob, NodeMode, NodeRow, NodeView, Output, Token
+from fa.core.model import Cause, Group, NewJob, NodeMode, NodeRow, NodeView, Output, Token
 from fa.core.monitor_commands import MonitorCommand, MonitorFact
 
 
@@ -127,6 +127,7 @@ class FailAttempt:
     permanent: bool
     at: int
     blame: bool = True
+    cause: Cause = Cause.OTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,7 @@ class Unsettle:
     reason: str
     permanent: bool
     at: int
+    cause: Cause = Cause.OTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +321,7 @@ class Granted:
 @dataclass(frozen=True, slots=True)
 class AttemptOver:
     """The attempt is no longer the one that counts. `stop`: its node must be told to kill it. `blame`: it failed, and
-    that counts against its node."""
+    that counts against its node; `doubt`: it does if another node succeeds."""
 
     node: str
     task: int
@@ -327,6 +329,7 @@ class AttemptOver:
     state: str
     stop: bool = False
     blame: bool = False
+    doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

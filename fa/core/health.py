@@ -5,10 +5,11 @@ quarantine ends when a person says so: then the node has to fail as often again.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 
 FAILURES_IN_A_ROW = 3
+DOUBTS_KEPT = 1000  # tasks of which some node said that its view of a volume keeps it from them; the oldest go
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Health:
         self._failures: dict[tuple[str, str], int] = {}  # (node, factory) → failures in a row
         self._works_on: dict[str, set[str]] = defaultdict(set)  # factory → nodes where its last attempt succeeded
         self._quarantined: set[tuple[str, str]] = set()
+        self._doubts: OrderedDict[int, set[str]] = OrderedDict()  # task → nodes that do not see what it needs
 
     def factories_of(self, node: str) -> tuple[str, ...]:
         """For which it is quarantined, sorted."""
@@ -50,6 +52,19 @@ class Health:
         self._failures[key] = self._failures.get(key, 0) + 1
         self._works_on[factory].discard(node)
         return self._judge(node, factory)
+
+    def doubted(self, task: int, node: str) -> None:
+        """It says that a source is not there, or that it may not write: its own trouble, or so for all?"""
+        self._doubts.setdefault(task, set()).add(node)
+        while len(self._doubts) > DOUBTS_KEPT:
+            self._doubts.popitem(last=False)
+
+    def settled(self, task: int, node: str, factory: str) -> tuple[Verdict, ...]:
+        """The task succeeded on this node: those that doubted it were wrong, unless what they missed came meanwhile."""
+        wrong = self._doubts.pop(task, set())
+        if node in wrong:
+            return ()
+        return tuple(verdict for other in sorted(wrong) for verdict in self.failed(other, factory))
 
     def _judge(self, node: str, factory: str) -> tuple[Verdict, ...]:
         """Said until the store has it: :meth:`quarantine` tells when."""

@@ -11,6 +11,7 @@ import heapq
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from fa.core.change import Change
 from fa.core.commands import (
@@ -26,13 +27,15 @@ from fa.core.commands import (
     Unsettle,
 )
 from fa.core.lifecycle import TaskEvent
-from fa.core.model import Attempt, AttemptState, FactoryVersion, Group, Job, NodeMode, Task
+from fa.core.model import Attempt, AttemptState, Cause, FactoryVersion, Group, Job, NodeMode, Task
 from fa.core.recipe_path import RESERVED_FOLDER
 from fa.core.scheduling import Board, still_blocked
 from fa.errors import Conflict
 
 BACKOFF_FIRST_MS = 5_000
 BACKOFF_LONGEST_MS = 300_000
+DOUBLINGS_MAX = 8  # of the wait; by then it is the longest
+LOOK_BACK = 16  # attempts of a task that are asked whether another node said the same
 HEADS_AT_ONCE = 4  # read of a group's queue per query, once its first one was given away
 LOOK_PAST_MAX = 64  # heads of one group that are kept from the open nodes, in one round: the queue may be full of them
 WOKEN_AT_ONCE = 1000  # deferred tasks per commit
@@ -211,33 +214,58 @@ def finish(change: Change, command: FinishAttempt) -> bool:
 
 def fail(change: Change, command: FailAttempt) -> bool:
     """End a running attempt that failed: again later, on another node where there is one, or never (permanent, or too
-    often). False when the attempt did not count any more."""
+    often). False when the attempt did not count any more.
+
+    What a node sees of a volume is the truth only once another node has said the same; until then it counts against
+    nobody, and then against who was wrong (`Health`)."""
     current = change.current(command.task, command.attempt)
     if current is None:
         return False
     task, attempt = current
     if attempt.state is AttemptState.PUBLISHING:
         raise Conflict("A granted attempt is settled, not failed.")
-    blame = command.blame and not command.permanent
-    change.end_attempt(attempt, AttemptState.FAILED, command.at, command.error, blame=blame)
-    _fail_task(change, task, attempt.node, command.error, command.permanent, command.at)
+    blame = command.blame and not command.permanent and command.cause is Cause.OTHER
+    doubt = command.cause is Cause.VIEW
+    change.end_attempt(attempt, AttemptState.FAILED, command.at, command.error, blame=blame, doubt=doubt)
+    _fail_task(change, task, attempt.node, command, command.error)
     return True
 
 
-def _fail_task(change: Change, task: Task, node: str, error: str, permanent: bool, at: int) -> None:
-    job = change.job(task.job)
-    failures = task.failures + 1
-    recipe = change.recipe_of(job)
-    if permanent or recipe is None or failures >= recipe.attempts:
+def _fail_task(change: Change, task: Task, node: str, command: FailAttempt | Unsettle, error: str) -> None:
+    job, at = change.job(task.job), command.at
+    if command.cause is Cause.ROOM:
+        _wait(change, task, at, _backoff(task.attempt), error=error)
+    elif command.permanent or (command.cause is Cause.VIEW and _said_another(change, task, node, error)):
+        change.move(task, TaskEvent.FAIL, node="", failures=task.failures + 1, error=error)
+    else:
+        _try_again(change, task, job, node, at, error)
+    change.settle_job(job, at)
+
+
+def _try_again(change: Change, task: Task, job: Job, node: str, at: int, error: str) -> None:
+    """Later, and elsewhere while there is somewhere else; but not for ever."""
+    recipe, failures = change.recipe_of(job), task.failures + 1
+    if recipe is None or failures >= recipe.attempts:
         change.move(task, TaskEvent.FAIL, node="", failures=failures, error=error)
     else:
-        wait = min(BACKOFF_FIRST_MS << (failures - 1), BACKOFF_LONGEST_MS)
         blocked = tuple(sorted({*task.blocked, node}))
-        change.move(
-            task, TaskEvent.REQUEUE, node="", failures=failures, error=error, blocked=blocked, deferred_until=at + wait
-        )
-        change.fact(TasksReady())
-    change.settle_job(job, at)
+        _wait(change, task, at, _backoff(failures), failures=failures, error=error, blocked=blocked)
+
+
+def _wait(change: Change, task: Task, at: int, ms: int, **also: Any) -> None:
+    change.move(task, TaskEvent.REQUEUE, node="", deferred_until=at + ms, **also)
+    change.fact(TasksReady())
+
+
+def _backoff(times: int) -> int:
+    return min(BACKOFF_FIRST_MS << min(times - 1, DOUBLINGS_MAX), BACKOFF_LONGEST_MS)
+
+
+def _said_another(change: Change, task: Task, node: str, error: str) -> bool:
+    """Whether another node failed at this task with the same words, since it was submitted or a person retried it."""
+    before = range(max(1, task.attempt - LOOK_BACK), task.attempt)
+    others = (change.tables.attempt(task.id, number) for number in before)
+    return any(each and each.error == error and each.node in task.blocked and each.node != node for each in others)
 
 
 def give_away(change: Change, command: GiveAway) -> tuple[tuple[int, int], ...]:
@@ -266,6 +294,7 @@ def unsettle(change: Change, command: Unsettle) -> bool:
     task, attempt = current
     if attempt.state is not AttemptState.PUBLISHING:
         raise Conflict("Only a granted attempt can be settled.")
-    change.end_attempt(attempt, AttemptState.FAILED, command.at, command.reason)
-    _fail_task(change, task, attempt.node, command.reason, command.permanent, command.at)
+    doubt = command.cause is Cause.VIEW
+    change.end_attempt(attempt, AttemptState.FAILED, command.at, command.reason, doubt=doubt)
+    _fail_task(change, task, attempt.node, command, command.reason)
     return True

@@ -28,6 +28,14 @@ class AttemptState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Cause(StrEnum):
+    """Of what an attempt failed, where that decides what follows."""
+
+    OTHER = "other"
+    VIEW = "view"  # what its node sees of a volume: for ever only if another node sees the same
+    ROOM = "room"  # its destination is full: nobody's fault, so it waits as long as it takes
+
+
 class Role(StrEnum):
     """Roles of a token, each including those before it, but ``node``, which may only join."""
 

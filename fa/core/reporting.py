@@ -80,13 +80,13 @@ def command_of(report: Report, runs: Runs, at: int) -> c.Command | None:
     if report.kind is ReportKind.PUBLISHED:
         return c.FinishAttempt(task, attempt, at)
     if report.kind is ReportKind.UNSETTLED:
-        return c.Unsettle(task, attempt, report.error, report.permanent, at)
+        return c.Unsettle(task, attempt, report.error, report.permanent, at, report.cause)
     if report.kind is ReportKind.WANTS_PUBLISH and report.output is not None:
         return c.AskPublish(report.node, task, attempt, report.part, report.output, at)
     if run is not None and run.node != report.node:
         return None  # only its own node can say so
     if report.kind is ReportKind.FAILED:
-        return c.FailAttempt(task, attempt, report.error, report.permanent, at, report.blame)
+        return c.FailAttempt(task, attempt, report.error, report.permanent, at, report.blame, report.cause)
     if report.kind is ReportKind.STOPPED and run is not None:  # by itself, as orphans do
         return c.GiveAway((report.key,), f"{report.node} stopped it", at)
     return None

@@ -9,7 +9,7 @@ from enum import StrEnum
 from fa.core.arrivals import MonitorRow
 from fa.core.commands import Command, Order
 from fa.core.ledger import Outcome
-from fa.core.model import Attempt, Group, NodeRow, NodeView, Output, Task
+from fa.core.model import Attempt, Cause, Group, NodeRow, NodeView, Output, Task
 from fa.core.position import Position
 from fa.core.tables import Quarantine
 from fa.core.watch_events import AfterEnded as AfterEnded
@@ -202,6 +202,7 @@ class AttemptFailed:
     error: str
     permanent: bool
     blame: bool = True
+    cause: Cause = Cause.OTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +217,7 @@ class PublishResult(StrEnum):
     PUBLISHED = "published"
     GONE = "gone"  # neither the part nor the final file: it can no longer happen
     EXISTS = "exists"  # something else is at the destination; the part was put away
+    REFUSED = "refused"  # this node may not write there; the part was put away
     TROUBLE = "trouble"  # not known yet, to be tried again
 
 

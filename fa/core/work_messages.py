@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fa.core.commands import Order
-from fa.core.model import NodeView, Output
+from fa.core.model import Cause, NodeView, Output
 from fa.core.watch_messages import WatchMessage
 
 Key = tuple[int, int]  # (task, attempt)
@@ -105,6 +105,7 @@ class Report:
     error: str = ""
     permanent: bool = False
     blame: bool = True
+    cause: Cause = Cause.OTHER
 
     @property
     def key(self) -> Key:

@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from fa.core import work as w
 from fa.core.commands import Order
+from fa.core.model import Cause
 from fa.core.scheduling import holders, slots_of
 from fa.core.work import Key, Moment, Report, ReportKind, Running
 
@@ -76,9 +77,8 @@ class Worker:
                 return self._progressed(running, now)
             case w.Encoded():
                 return self._encoded(event, now)
-            case w.AttemptFailed(task, attempt, error, permanent, blame):
-                kind = ReportKind.STOPPED if (task, attempt) in self._stopping else ReportKind.FAILED
-                return self._ended(Report(self._name, task, attempt, kind, "", None, error, permanent, blame), now)
+            case w.AttemptFailed():
+                return self._failed(event, now)
             case w.AttemptStopped(task, attempt):
                 return self._ended(Report(self._name, task, attempt, ReportKind.STOPPED), now)
             case w.PublishEnded():
@@ -192,6 +192,12 @@ class Worker:
             self._release_at = None  # the wish says the same, and both are carried out in one commit
         return effects
 
+    def _failed(self, event: w.AttemptFailed, now: Moment) -> list[w.WorkEffect]:
+        key = (event.task, event.attempt)
+        kind = ReportKind.STOPPED if key in self._stopping else ReportKind.FAILED
+        report = Report(self._name, *key, kind, "", None, event.error, event.permanent, event.blame, event.cause)
+        return self._ended(report, now)
+
     def _ended(self, report: Report, now: Moment) -> list[w.WorkEffect]:
         """An encode came to its end; one that was over already has said so."""
         return self._end(report, now) if report.key in self._running else []
@@ -207,7 +213,8 @@ class Worker:
         if event.result is w.PublishResult.PUBLISHED:
             return self._end(Report(self._name, *key, ReportKind.PUBLISHED), now)
         permanent = event.result is w.PublishResult.EXISTS
-        report = Report(self._name, *key, ReportKind.UNSETTLED, error=event.error, permanent=permanent, blame=False)
+        cause = Cause.VIEW if event.result is w.PublishResult.REFUSED else Cause.OTHER
+        report = Report(self._name, *key, ReportKind.UNSETTLED, "", None, event.error, permanent, False, cause)
         return self._end(report, now)
 
     def _end(self, report: Report, now: Moment) -> list[w.WorkEffect]:

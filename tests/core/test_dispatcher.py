@@ -12,7 +12,7 @@ from fa.core import work as w
 from fa.core.dispatcher import DEFERRED_LOOK, HOUSE_EVERY, HOUSE_FIRST, HOUSE_NEXT, Kept
 from fa.core.ledger import Outcome
 from fa.core.members import RESEND_AFTER
-from fa.core.model import NewJob, NodeMode, Output
+from fa.core.model import Cause, NewJob, NodeMode, Output
 from fa.core.position import EMPTY
 from fa.core.reporting import SHARE_WITHIN
 from fa.core.work import ReportKind
@@ -371,6 +371,25 @@ def test_a_node_that_fails_while_others_succeed_is_quarantined(desk: Desk) -> No
     }
     desk.ask(c.SetQuarantine("a", "one", False, "", AT))
     assert desk.dispatcher.views()[0].quarantined == ()
+
+
+def test_a_node_that_does_not_see_what_others_see_is_quarantined(desk: Desk) -> None:
+    """That a source is not there counts against the node once the task succeeded elsewhere, not before."""
+    begin(desk, "a", "b")
+    submit(desk, 9)
+    for _ in range(12):
+        for order in desk.orders():
+            key = (order.task, order.attempt)
+            if order.node == "a":
+                desk.report("a", key, ReportKind.FAILED, error="not there", blame=False, cause=Cause.VIEW)
+                assert not desk.book.tables.quarantines() or order.task > 3, "nobody knows yet who is right"
+            else:
+                desk.wish(order)
+                desk.report("b", key, ReportKind.PUBLISHED)
+        desk.tick(5.0, beats="ab")
+    assert [(each.node, each.factory) for each in desk.book.tables.quarantines()] == [("a", "one")]
+    tasks = [desk.book.task(task) for task in range(1, 10)]
+    assert {(task.state, task.failures > 0) for task in tasks} == {("succeeded", True), ("succeeded", False)}
 
 
 # --- nodes come and go ---

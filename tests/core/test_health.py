@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from fa.core import health as health_module
 from fa.core.health import Health, Verdict
 
 
@@ -52,3 +55,29 @@ def test_who_is_released_has_to_fail_as_often_again() -> None:
     health.release("a", "proxy")
     assert health.factories_of("a") == ()
     assert [len(health.failed("a", "proxy")) for _ in range(3)] == [0, 0, 1]
+
+
+def test_who_does_not_see_what_another_node_used_has_failed() -> None:
+    health = Health()
+    health.succeeded("b", "proxy")
+    for task in range(3):
+        health.doubted(task, "a")
+    assert [len(health.settled(task, "b", "proxy")) for task in range(4)] == [0, 0, 1, 0], "nobody doubted the last"
+
+
+def test_what_came_later_was_missed_by_nobody() -> None:
+    health = Health()
+    health.succeeded("b", "proxy")
+    for task in range(9):
+        health.doubted(task, "a")
+        health.doubted(task, "b")
+        assert health.settled(task, "b", "proxy") == (), "b itself has missed it before"
+
+
+def test_old_doubts_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health_module, "DOUBTS_KEPT", 2)
+    health = Health()
+    health.succeeded("b", "proxy")
+    for task in range(5):
+        health.doubted(task, "a")
+    assert [len(health.settled(task, "b", "proxy")) for task in range(5)] == [0] * 5, "of two it is not enough"

@@ -12,7 +12,7 @@ from fa.core import ledger_attempts
 from fa.core.commands import JobAction
 from fa.core.ledger_attempts import BACKOFF_LONGEST_MS, Refused
 from fa.core.lifecycle import JobState, TaskState
-from fa.core.model import AttemptState, FactoryVersion, NodeMode, Output, Reserve, Task
+from fa.core.model import AttemptState, Cause, FactoryVersion, NodeMode, Output, Reserve, Task
 from fa.errors import Conflict
 from tests.core.book import AT, ONE, Book, view
 
@@ -239,6 +239,65 @@ def test_what_is_not_the_nodes_fault_is_not_held_against_it(book: Book, permanen
     (order,) = book.dispatch()
     book.fail(order, permanent=permanent, blame=blame)
     assert c.AttemptOver("a", 1, 1, "failed", blame=False) in book.facts
+
+
+# --- what a node sees of a volume, and volumes that are full ---
+
+
+def test_what_one_node_sees_of_a_volume_is_the_truth_once_another_sees_it(book: Book) -> None:
+    job = book.submit()
+    for name in "ab":
+        (order,) = book.dispatch(view(name), at=AT + 10**9)
+        assert book.task(1).state is TaskState.RUNNING, "one node may be wrong"
+        assert book.fail(order, cause=Cause.VIEW)
+        assert c.AttemptOver(name, 1, order.attempt, "failed", doubt=True) in book.facts, "nobody is blamed yet"
+    assert (book.task(1).state, book.task(1).failures, book.task(1).error) == (TaskState.FAILED, 2, "it died")
+    assert book.job(job.id).state is JobState.FAILED
+
+
+def test_the_same_node_twice_or_other_words_prove_nothing(book: Book) -> None:
+    book.do(c.SaveFactory(ONE.replace('"one"', '"stubborn"\nattempts = 4', 1), AT))
+    book.submit("stubborn")
+    for name, words in (("a", "not there"), ("a", "not there"), ("b", "read-only")):
+        (order,) = book.dispatch(view(name), at=AT + 10**9)
+        book.do(c.FailAttempt(1, order.attempt, words, False, AT, cause=Cause.VIEW))
+        assert book.task(1).state is TaskState.QUEUED
+    (order,) = book.dispatch(view("a"), at=AT + 10**9)
+    book.do(c.FailAttempt(1, order.attempt, "not there", False, AT, cause=Cause.VIEW))
+    assert book.task(1).state is TaskState.FAILED, "but it is tried no more often than anything else"
+
+
+def test_what_was_seen_before_a_person_retried_it_does_not_count(book: Book) -> None:
+    job = book.submit()
+    for name in "ab":
+        book.fail(*book.dispatch(view(name), at=AT + 10**9), cause=Cause.VIEW)
+    book.act(JobAction.RETRY, job.id)
+    book.fail(*book.dispatch(view("a")), cause=Cause.VIEW)
+    assert (book.task(1).state, book.task(1).failures) == (TaskState.QUEUED, 1)
+
+
+def test_a_full_volume_is_nobodys_fault_and_uses_up_no_attempt(book: Book) -> None:
+    job = book.submit()
+    waits, at = [], AT
+    for _ in range(8):
+        (order,) = book.dispatch(at=at)
+        book.fail(order, at=at, cause=Cause.ROOM)
+        assert c.AttemptOver("a", 1, order.attempt, "failed") in book.facts
+        waits.append((book.task(1).deferred_until or 0) - at)
+        at += waits[-1]
+    task = book.task(1)
+    assert (task.state, task.failures, task.blocked, task.error) == (TaskState.QUEUED, 0, (), "it died")
+    assert waits[:3] == [5_000, 10_000, 20_000] and waits[-1] == BACKOFF_LONGEST_MS
+    assert book.job(job.id).state is JobState.QUEUED
+
+
+def test_a_publish_that_one_node_may_not_do_is_for_another(book: Book) -> None:
+    book.submit()
+    (order,) = book.dispatch()
+    book.grant(order)
+    assert book.do(c.Unsettle(1, 1, "permission denied", False, AT, Cause.VIEW))
+    assert (book.task(1).state, book.task(1).blocked) == (TaskState.QUEUED, ("a",))
+    assert c.AttemptOver("a", 1, 1, "failed", doubt=True) in book.facts
 
 
 def test_jobs_of_a_recipe_that_cannot_be_read_any_more_still_end(book: Book) -> None:

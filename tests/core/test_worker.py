@@ -9,7 +9,7 @@ import pytest
 from fa.core import work as w
 from fa.core import worker as worker_module
 from fa.core.commands import Order
-from fa.core.model import Output
+from fa.core.model import Cause, Output
 from fa.core.work import PublishResult, Report, ReportKind, Running
 from fa.core.worker import RELEASE_AFTER, REPEAT_AFTER, Worker
 from tests.core.book import view
@@ -269,6 +269,21 @@ def test_a_publish_that_cannot_happen_is_reported(bench: Bench, result: PublishR
     bench.told(GRANT)
     report = Report("b", 1, 1, ReportKind.UNSETTLED, error="why", permanent=permanent, blame=False)
     assert bench.step(w.PublishEnded(1, 1, result, "why")) == [w.KeepReport(report), tell(report)]
+
+
+def test_a_publish_that_is_refused_here_is_said_to_be_the_view_of_this_node(bench: Bench) -> None:
+    bench.run()
+    bench.encoded()
+    bench.told(GRANT)
+    report = Report("b", 1, 1, ReportKind.UNSETTLED, error="why", blame=False, cause=Cause.VIEW)
+    assert bench.step(w.PublishEnded(1, 1, PublishResult.REFUSED, "why")) == [w.KeepReport(report), tell(report)]
+
+
+def test_of_what_an_attempt_failed_is_told(bench: Bench) -> None:
+    bench.run()
+    report = Report("b", 1, 1, ReportKind.FAILED, error="full", blame=False, cause=Cause.ROOM)
+    failed = w.AttemptFailed(1, 1, "full", False, False, Cause.ROOM)
+    assert bench.step(failed) == [w.KeepReport(report), tell(report)]
 
 
 def test_a_publish_in_trouble_is_tried_again(bench: Bench) -> None:

@@ -121,7 +121,8 @@ class Checks:
         if task.state is TaskState.CANCELLED:
             require(task.job in self.cancelled, f"nobody cancelled task {task.id}")
         else:
-            why = states[AttemptState.FAILED] >= 3 or task.job in self.bad_sources
+            full = sum(attempt.error == "full" for attempt in attempts if attempt)  # uses up no try
+            why = states[AttemptState.FAILED] - full >= 3 or task.job in self.bad_sources
             require(why, f"task {task.id} failed without a reason: {task.error}")
 
     def _task(self, number: int) -> Task:

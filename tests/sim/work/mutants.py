@@ -207,6 +207,11 @@ def _no_look_back() -> Any:
     return patch.object(dispatcher.Dispatcher, "_active_loaded", loaded)
 
 
+def _one_view() -> Any:
+    """What one node sees of a volume is believed at once."""
+    return patch.object(ledger_attempts, "_said_another", lambda change_, task, node, error: True)
+
+
 def _late_beats() -> Any:
     """Whatever comes, in whatever order, is believed."""
     return patch.object(attendance, "proves_nothing", lambda beat, member, since: False)
@@ -238,6 +243,7 @@ MUTANTS = (
     Mutant("no_comparison", "after ENOENT the destination is compared", _no_comparison),
     Mutant("silent", "reports are repeated until they are heard", _reports_in_memory),
     Mutant("no_look_back", "a new coordinator adopts what runs", _no_look_back),
+    Mutant("one_view", "what one node sees of a volume is the truth once another has seen it", _one_view),
     Mutant("late_beats", "an overtaken beat proves nothing", _late_beats),
 )
 

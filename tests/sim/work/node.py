@@ -13,13 +13,15 @@ from fa.core import work as w
 from fa.core.commands import Order
 from fa.core.dispatcher import Dispatcher
 from fa.core.machine import Machine
-from fa.core.model import NodeView, Output
+from fa.core.model import Cause, NodeView, Output
 from fa.core.worker import Worker
 
 if TYPE_CHECKING:
     from tests.sim.work.world import World
 
 LOST_AFTER, ORPHAN_AFTER = 3.0, 30.0
+TROUBLES = {Cause.OTHER: "encoder died", Cause.VIEW: "{} does not see it", Cause.ROOM: "full"}
+CAUSES = tuple(TROUBLES)
 
 
 class Stub:
@@ -216,9 +218,11 @@ class Node:
             return
         del self.processes[key]
         if self._world.checks.hopeless(process.order):
-            self._end(process, w.AttemptFailed(*key, "bad source", True, False))
+            missing = process.order.job % 2
+            self._end(process, w.AttemptFailed(*key, "bad source", not missing, False, CAUSES[missing]))
         elif self._world.rng.random() < self.fails:
-            self._end(process, w.AttemptFailed(*key, "encoder died", False))
+            cause = self._world.rng.choice(CAUSES)
+            self._end(process, w.AttemptFailed(*key, TROUBLES[cause].format(self.name), False, True, cause))
         else:
             sha = f"{key[0]}-{key[1]}-{self.name}{self.boot}"
             self._world.files.parts[process.part] = sha
