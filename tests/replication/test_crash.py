@@ -47,17 +47,75 @@ def test_no_acknowledged_row_is_lost_to_kill_9(fast_home: Path) -> None:
         child.send_signal(signal.SIGKILL)
         assert child.wait() == -signal.SIGKILL, child.stdout.read()
         child.stdout.close()
-    promised = acked.read_text().split()
+    check_promised(fast_home)
+
+
+def check_promised(home: Path) -> None:
+    """Both hold every row that was acknowledged, once, and restores of their directories as well."""
+    promised = (home / "acked").read_text().split()
     assert len(promised) > KILLS
-    for home in ("a", "b"):
-        follower = Follower(fast_home / home)
+    for name in ("a", "b"):
+        follower = Follower(home / name)
         state = follower.copy.promote()
         present = [text for _, text in rows(follower.db)]
-        assert set(promised) <= set(present), home
+        assert set(promised) <= set(present), name
         assert len(present) == len(set(present))
         assert state.position == follower.directory.chain.last
         follower.directory.close()
         assert verify(follower.directory).rows["t"] == len(present)
+
+
+class Apart:
+    """A writer and a copy in processes of their own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.epoch = home, 0
+        self.acked = home / "acked"
+        self.acked.touch()
+        self.children: dict[str, subprocess.Popen[str]] = {}
+        for name in ("a", "b"):
+            (home / name).mkdir()
+        for role in ("copy", "writer"):
+            self.start(role)
+
+    def start(self, role: str) -> None:
+        words = [role, str(self.home)]
+        if role == "writer":
+            self.epoch += 1
+            words.append(str(self.epoch))
+        command = [sys.executable, "-m", "tests.replication.crashing_apart", *words]
+        child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self.children[role] = child
+        assert child.stdout is not None
+        assert child.stdout.readline() == "running\n"
+
+    def kill(self, role: str) -> None:
+        child = self.children.pop(role)
+        child.send_signal(signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL, f"{role} had ended by itself"
+        assert child.stdout is not None
+        child.stdout.close()
+
+    def wait_acked(self, more: int) -> None:
+        """Until so many bytes more were acknowledged, or somebody has ended who should not."""
+        end = self.acked.stat().st_size + more
+        wait_for(lambda: self.acked.stat().st_size > end or any(child.poll() for child in self.children.values()))
+
+
+def test_the_writer_and_the_copy_are_killed_one_without_the_other(fast_home: Path) -> None:
+    """Who lives on waits for who does not, and goes on where both are."""
+    chance = random.Random(12)
+    apart = Apart(fast_home)
+    try:
+        for role in chance.sample(["writer", "copy"] * KILLS, 2 * KILLS):
+            apart.wait_acked(chance.randint(1, 1500))
+            apart.kill(role)
+            apart.start(role)
+        apart.wait_acked(100)
+    finally:
+        for role in list(apart.children):
+            apart.kill(role)
+    check_promised(fast_home)
 
 
 @pytest.fixture
