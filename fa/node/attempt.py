@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from fa.core.commands import Order
-from fa.core.model import Output
+from fa.core.model import Cause, Output
 from fa.core.places import Place, parse_place
 from fa.core.recipe import parse_factory
 from fa.core.recipe_values import Factory, Product
@@ -38,7 +38,8 @@ from fa.transcode.tools import Tools
 log = logging.getLogger(__name__)
 
 COPY_CHUNK = 8 << 20
-_PERMANENT = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EXDEV}
+_PERMANENT = {errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EXDEV}
+_FROM_HERE = {errno.EROFS, errno.EACCES, errno.EPERM}  # another node may be allowed to
 
 Show = Callable[[Running], None]
 
@@ -49,6 +50,12 @@ class Hopeless(FaError):
     """Trying this attempt again cannot help."""
 
     code = "attempt-hopeless"
+
+
+class NotFromHere(FaError):
+    """It cannot be done as this node sees the volume; another one may see it otherwise."""
+
+    code = "attempt-not-from-here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +107,23 @@ async def carry_out(shop: Workshop, order: Order, show: Show) -> Encoded | Attem
         raise
     except FaError as error:
         await _clean(shop, part)
-        hopeless = isinstance(error, Hopeless | BadSource)
-        return _failed(order, _named(str(error), source, order), hopeless, not isinstance(error, VolumeGone))
+        hopeless, cause = isinstance(error, Hopeless | BadSource), _cause(error)
+        return _failed(order, _named(str(error), source, order), hopeless, not isinstance(error, VolumeGone), cause)
     except OSError as error:
         await _clean(shop, part)
-        return _failed(order, _say(error, order), error.errno in _PERMANENT)
+        return _failed(order, _say(error, order), error.errno in _PERMANENT, cause=_cause(error))
 
 
-def _failed(order: Order, sentence: str, permanent: bool, blame: bool = True) -> AttemptFailed:
-    return AttemptFailed(order.task, order.attempt, sentence, permanent, blame and not permanent)
+def _failed(
+    order: Order, sentence: str, permanent: bool, blame: bool = True, cause: Cause = Cause.OTHER
+) -> AttemptFailed:
+    return AttemptFailed(order.task, order.attempt, sentence, permanent, blame and not permanent, cause)
+
+
+def _cause(error: FaError | OSError) -> Cause:
+    if isinstance(error, NotFromHere) or (isinstance(error, OSError) and error.errno in _FROM_HERE):
+        return Cause.VIEW
+    return Cause.OTHER
 
 
 def _named(sentence: str, source: Source | None, order: Order) -> str:
@@ -140,7 +155,7 @@ def _prepare(volumes: Volumes, order: Order, recipe: Factory, by_name: bool) -> 
         with folder_beneath(root, folder, make=True) as fd:
             _check_free(fd, name, final, recipe)
             if not os.access(".", os.W_OK | os.X_OK, dir_fd=fd) or os.fstatvfs(fd).f_flag & os.ST_RDONLY:
-                raise Hopeless(f"{final.volume}:{folder or '.'} is read-only.", hint="Correct its permissions.")
+                raise NotFromHere(f"{final.volume}:{folder or '.'} is read-only.", hint="Correct its permissions.")
     except (NotADirectoryError, FileExistsError):
         raise Hopeless(f"A file stands where {final} needs a folder.", hint="Move it away.") from None
     parts.make_part_folder(root)
@@ -161,11 +176,12 @@ def _check_free(fd: int, name: str, final: Place, recipe: Factory) -> None:
 
 
 def _open_source(root: str, place: Place) -> Source:
-    """Open for reading, beneath the root. Raises `Hopeless` for what can never be encoded. Blocking."""
+    """Open for reading, beneath the root. Raises `Hopeless` for what can never be encoded, `NotFromHere` for what is
+    not there: a file server's directories may be cached. Blocking."""
     try:
         fd = open_beneath(root, place.path, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
-        raise Hopeless(f"The source {place} is not there.", hint="Put it there and retry the job.") from None
+        raise NotFromHere(f"The source {place} is not there.", hint="Put it there and retry the job.") from None
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EXDEV):
             raise Hopeless(f"The source {place} is a link or lies behind one.", hint="Use its real path.") from None

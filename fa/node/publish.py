@@ -21,7 +21,8 @@ from fa.node.failpoints import reached
 
 Digest = Callable[[Path], tuple[int, str]]  # (bytes, sha256) of a file or folder
 
-_HOPELESS = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EXDEV, errno.ENAMETOOLONG}
+_HOPELESS = {errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EXDEV, errno.ENAMETOOLONG}
+_NOT_FROM_HERE = {errno.EACCES, errno.EPERM}  # another node may be allowed to
 
 
 def publish(root: str, part: str, output: Output, replace: bool, digest: Digest) -> tuple[PublishResult, str]:
@@ -66,6 +67,9 @@ def _after_error(
     if isinstance(error, FileExistsError) or error.errno in _HOPELESS:
         parts.bury(root, part)
         return PublishResult.EXISTS, _say(error, output.path)
+    if error.errno in _NOT_FROM_HERE:
+        parts.bury(root, part)
+        return PublishResult.REFUSED, _say(error, output.path)
     return PublishResult.TROUBLE, _say(error, output.path)
 
 
