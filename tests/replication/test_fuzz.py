@@ -1,8 +1,9 @@
 """Random schemas, rows, savepoints and rollbacks under a tiny cache, with readers that hold on (section 7, item 8).
 
-After each commit the writer cross-checks the wal-index and the copy recomputes the checksum; at the end the files are
-compared byte by byte. With ``cache_spill`` on, SQLite's own bug may bite (REPLICATION.md section 5, pitfall 1): then
-the writer must stop with ``WALError``; silence followed by a difference would be the loss of a commit.
+After each commit the writer cross-checks the wal-index and the copy recomputes the checksum; now and then the rows of
+both are compared, as is what stock Litestream restores, and at the end the files, byte by byte. With ``cache_spill``
+on, SQLite's own bug may bite (REPLICATION.md section 5, pitfall 1): then the writer must stop with ``WALError``; silence
+followed by a difference would be the loss of a commit.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from fa.replication import connection as connection_module
 from fa.replication.errors import WALError
+from fa.replication.litestream import dump_digest, stock_restore
 from fa.replication.writer import Limits
 from tests.replication.conftest import Bench, Follower
+
+COMPARE_EVERY = 25  # works
 
 
 def tables(connection: sqlite3.Connection) -> None:
@@ -40,6 +45,14 @@ def statement(chance: random.Random) -> tuple[str, tuple[object, ...]]:
             (f"DELETE FROM {name} WHERE id > ?", (chance.randrange(60),)),
             (f"CREATE TABLE IF NOT EXISTS x{chance.randrange(3)} AS SELECT * FROM {name}", ()),
             (f"DROP TABLE IF EXISTS x{chance.randrange(3)}", ()),
+            (f"CREATE INDEX IF NOT EXISTS i{chance.randrange(1, 4)} ON {name} (b, id)", ()),
+            (f"DROP INDEX IF EXISTS i{chance.randrange(1, 4)}", ()),
+            (f"ALTER TABLE {name} ADD COLUMN c{chance.getrandbits(32)} DEFAULT 'x'", ()),
+            (f"CREATE VIEW IF NOT EXISTS v{chance.randrange(3)} AS SELECT b FROM {name}", ()),
+            (f"DROP VIEW IF EXISTS v{chance.randrange(3)}", ()),
+            (f"CREATE TRIGGER IF NOT EXISTS g{chance.randrange(2)} AFTER DELETE ON t0 BEGIN DELETE FROM t1; END", ()),
+            (f"DROP TRIGGER IF EXISTS g{chance.randrange(2)}", ()),
+            (f"PRAGMA user_version = {chance.randrange(1000)}", ()),
         ]
     )
 
@@ -82,12 +95,37 @@ def run(home: Path, seed: int, works: int) -> Bench:
             readers.append(pin(bench.db))
         if readers and chance.random() < 0.2:
             readers.pop(0).close()
+        if number % COMPARE_EVERY == COMPARE_EVERY - 1:
+            compare(bench, follower)
     for reader in readers:
         reader.close()
-    follower.take(bench.shipped)
+    follower.take(bench.shipped[follower.copy.position.txid :])
     bench.close()
     follower.close()
     return bench
+
+
+def compare(bench: Bench, follower: Follower) -> None:
+    """The rows here and there, and those that stock Litestream makes of both directories."""
+    follower.take(bench.shipped[follower.copy.position.txid :])
+    expected = dump_of(bench.db)
+    restored = [follower.home / "restored-ours", follower.home / "restored-theirs"]
+    for directory, out in zip((bench.directory, follower.directory), restored, strict=True):
+        stock_restore(directory.root, out)
+    assert [dump_digest(path) for path in (follower.db, *restored)] == [expected] * 3
+    for path in restored:
+        path.unlink()
+
+
+def dump_of(db: Path) -> str:
+    """As readers see it, with what is in SQLite's log."""
+    aside = db.with_name("dump")
+    reader, copy = sqlite3.connect(f"{db.as_uri()}?mode=ro", uri=True), sqlite3.connect(aside)
+    with closing(reader), closing(copy):
+        reader.backup(copy)
+    digest = dump_digest(aside)
+    aside.unlink()
+    return digest
 
 
 def pin(db: Path) -> sqlite3.Connection:
