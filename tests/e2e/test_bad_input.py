@@ -29,13 +29,14 @@ name = "proxy"
 preset = "h264-mp4"
 destination = "san:out/taken.mp4"
 """
-SEALED = FIXED.replace("fixed", "sealed").replace("out/taken.mp4", "sealed/x.mp4")
+TWICE = ("[[products]]", "attempts = 2\n[[products]]")
+SEALED = FIXED.replace("fixed", "sealed").replace("out/taken.mp4", "sealed/x.mp4").replace(*TWICE)
 BLOCKED = FIXED.replace("fixed", "blocked").replace("out/taken.mp4", "out/file/inside.mp4")
 
 
 def test_bad_sources_fail_once_with_a_reason(array: kit.Array) -> None:
     node = array.found("a", "--slots", "2")
-    node.post("/v1/factories", kit.PROXY)
+    node.post("/v1/factories", kit.PROXY.replace(*TWICE))
     bad = _make_bad_sources(array.san / "in")
     good = kit.make_clip(array.san / "in" / "good.mp4", 1.0)
     for name in HOSTILE:
@@ -50,7 +51,8 @@ def test_bad_sources_fail_once_with_a_reason(array: kit.Array) -> None:
         job = node.job(number)
         task = job["tasks"][0]
         assert job["state"] == state, job
-        assert task["attempt"] == 1, f"trying {job['source']} again could not help: {task}"
+        tries = 2 if "missing" in job["source"] else 1  # another node might see it; there is none
+        assert task["attempt"] == tries, f"{job['source']}: {task}"
         assert words in (task["error"] or ""), task
     _check_clean(array, len(HOSTILE))
     assert node.post("/v1/jobs", {"source": "san:in/good.mp4", "factory": "proxy"})["state"] == "queued"
@@ -170,7 +172,7 @@ def test_a_read_only_destination(array: kit.Array, sealed: Path) -> None:
     job = _send(node, "sealed")
     kit.wait_until("it ended", lambda: kit.all_ended(node, 1))
     task = node.job(job)["tasks"][0]
-    assert (task["state"], task["attempt"]) == ("failed", 1), task
+    assert (task["state"], task["attempt"]) == ("failed", 2), task
     assert "delivered" in task["error"] or "read-only" in task["error"], task
     assert not list(sealed.iterdir())
     kit.wait_until("no part is left", lambda: not list((array.san / ".fa").glob("part/*")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,59 @@ def test_ffmpeg_and_the_share_of_one_node(array: kit.Array) -> None:
     _all_succeed(node, [job])
     assert [path.name for path in foreign.iterdir()] == [".fa"]
     assert [path.name for path in (foreign / ".fa").iterdir() if path.name != "volume.json"] == []
+
+
+@pytest.fixture
+def askew(array: kit.Array) -> Iterator[Path]:
+    """The volume once more, as one node is to see it: its folder `out` is read-only."""
+    seen = array.root / "askew"
+    seen.mkdir()
+    (array.san / "out").mkdir()
+    try:
+        _bind(array.san, seen)
+        _bind(array.san / "out", seen / "out")
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(seen / "out")], check=True)
+        yield seen
+    finally:
+        for folder in (seen / "in", seen / "out", seen):
+            subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)
+
+
+def _bind(folder: Path, at: Path) -> None:
+    subprocess.run(["mount", "--bind", str(folder), str(at)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts")
+def test_one_node_sees_the_volume_otherwise(array: kit.Array, askew: Path) -> None:
+    """It may not write, then it finds no source; what both do not find is not there."""
+    held = Holder(array)
+    for name in "ab":
+        held.allow(name)
+    array.settings["b"]["volumes"] = {"san": str(askew)}
+    for name in "ab":
+        (array.found if name == "a" else array.join)(name, "--slots", "1")
+    node = array["a"]
+    node.post("/v1/factories", factory("long"))
+    kit.wait_until("b has the volume", lambda: "volume:san" in _node(node, "b")["offers"])
+    body = {"source": held.source("x.txt", go=True), "factory": "long"}
+    _two_succeed(node, body)
+    empty = array.root / "empty"
+    empty.mkdir()
+    subprocess.run(["umount", str(askew / "out")], check=True)
+    _bind(empty, askew / "in")
+    _two_succeed(node, body)
+    job = node.post("/v1/jobs", body | {"source": "san:in/none.txt"})["id"]
+    kit.wait_until("it failed", lambda: node.job(job)["state"] == "failed")
+    task = node.job(job)["tasks"][0]
+    assert (task["attempt"], "not there" in task["error"]) == (2, True), "two have said so"
+
+
+def _two_succeed(node: kit.Node, body: dict[str, str]) -> None:
+    """Two at once, one for each; all succeed, on the node that sees them."""
+    jobs = [int(node.post("/v1/jobs", body)["id"]) for _ in range(2)]
+    _all_succeed(node, jobs)
+    tasks = [node.job(job)["tasks"][0] for job in jobs]
+    assert sorted((task["node"], task["attempt"]) for task in tasks) == [("a", 1), ("a", 2)]
 
 
 class _Swapped:
