@@ -1,9 +1,10 @@
 """Random schemas, rows, savepoints and rollbacks under a tiny cache, with readers that hold on (section 7, item 8).
 
 After each commit the writer cross-checks the wal-index and the copy recomputes the checksum; now and then the rows of
-both are compared, as is what stock Litestream restores, and at the end the files, byte by byte. With ``cache_spill``
-on, SQLite's own bug may bite (REPLICATION.md section 5, pitfall 1): then the writer must stop with ``WALError``; silence
-followed by a difference would be the loss of a commit.
+both are compared, as is what stock Litestream restores, and at the end the files, byte by byte.
+
+With ``cache_spill`` on, SQLite's own bug may bite (REPLICATION.md section 5, pitfall 1): then the writer must stop with
+``WALError``; silence followed by a difference would be the loss of a commit.
 """
 
 from __future__ import annotations
