@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fa.cli import tables
 from fa.cli.array import state_dir
@@ -15,6 +16,9 @@ from fa.client import calls
 from fa.client.text import clean
 from fa.errors import NotFound
 
+if TYPE_CHECKING:
+    from fa.node.settings import Settings
+
 FILES = 100  # entries shown without --limit
 
 
@@ -22,6 +26,7 @@ def volume(parser: Parser) -> None:
     add = commands(parser)
     add("list", "list volumes as each node sees them", _configure_list)
     add("files", "list a folder of a volume: what could be submitted", _configure_files)
+    add("adopt", "make a volume that was added to fa.toml one of this array", _configure_adopt)
     add("vote", "give a volume a fresh vote, in the place of one whose records were lost", _configure_vote)
     add("selftest", "race processes on a volume: can it carry a vote?", _configure_selftest)
 
@@ -79,6 +84,25 @@ def _vote(context: Context) -> int:
     return OK
 
 
+def _configure_adopt(parser: Parser) -> None:
+    parser.add_argument("volume", metavar="NAME", help="as in fa.toml of the node on this machine")
+    leaf(parser, _adopt, "fa volume adopt nas", lists=True)
+
+
+def _adopt(context: Context) -> None:
+    """Not what other nodes have under that name: here its share is not mounted, and an empty folder is no volume."""
+    from fa.node.adoption import adopt_volumes, check_shown, look_at
+
+    name = context.args.volume
+    settings = _settings(context, name)
+    volumes = {name: settings.volumes[name]}
+    page = context.send(calls.list_volumes())
+    others = {volume["name"] for volume in page["items"] if volume["node"] != settings.node.name}
+    check_shown(settings.array.id, others, look_at(volumes))
+    adopt_volumes(settings.array.id, volumes)
+    context.print(f"volume/{clean(name)} at {clean(volumes[name])} is of array {clean(settings.array.name)}")
+
+
 def _configure_selftest(parser: Parser) -> None:
     parser.add_argument("volume", metavar="NAME", help="as in fa.toml of the node on this machine")
     leaf(parser, _selftest, "fa volume selftest san", lists=True)
@@ -86,14 +110,10 @@ def _configure_selftest(parser: Parser) -> None:
 
 def _selftest(context: Context) -> int:
     """From this machine, with or without a running node."""
-    from fa.node.settings import StateDir, load
     from fa.node.volume_race import check_mounted, run_race
 
     name = context.args.volume
-    volumes = load(StateDir(state_dir(context))).volumes
-    if name not in volumes:
-        known = ", ".join(sorted(volumes)) or "none"
-        raise NotFound(f"There is no volume {clean(name)!r} on this machine.", hint=f"Known here: {known}.")
+    volumes = _settings(context, name).volumes
     check_mounted(Path(volumes[name]))
     report = run_race(Path(volumes[name]), name)
     if context.machine:
@@ -105,3 +125,14 @@ def _selftest(context: Context) -> int:
     raced = f"{report.racers} processes, {report.links} links and {report.renames} renames, {report.seconds:g} s"
     context.print(f"volume/{clean(name)} {verdict} ({raced})")
     return FAILURE if report.troubles else OK
+
+
+def _settings(context: Context, volume: str) -> Settings:
+    """Of the node on this machine. Raises `NotFound` where it has no such volume."""
+    from fa.node.settings import StateDir, load
+
+    settings = load(StateDir(state_dir(context)))
+    if volume not in settings.volumes:
+        known = ", ".join(sorted(settings.volumes)) or "none"
+        raise NotFound(f"There is no volume {clean(volume)!r} on this machine.", hint=f"Known here: {known}.")
+    return settings

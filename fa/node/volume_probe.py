@@ -28,7 +28,8 @@ def look(root: str, array_id: str, name: str) -> dict[str, Any]:
         return {"state": _state_of(error), "why": _say(error, root)}
     sizes = {"free": space.f_bavail * space.f_frsize, "total": space.f_blocks * space.f_frsize}
     if found.get("array_id") != array_id or found.get("volume") != name:
-        return {"state": "foreign", "why": f"{root} is volume {found.get('volume')!r} of another array", **sizes}
+        owner = "this array" if found.get("array_id") == array_id else "another array"
+        return {"state": "foreign", "why": f"{root} is volume {found.get('volume')!r} of {owner}", **sizes}
     return {"state": "healthy", "why": "", **sizes}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli import samples as s
 from tests.cli.conftest import Line
 from tests.client.fake import Answer, FakeArray
 
@@ -52,6 +53,26 @@ def test_the_refusal_of_the_core_is_shown(fa: Line, desk: FakeArray) -> None:
     desk.answers["POST /v1/force"] = Answer(problem, 409)
     done = fa("force", "--yes-i-know", "news")
     assert done.code == 5 and "It leads already." in done.err
+
+
+def test_a_volume_that_came_later_is_adopted(fa: Line, array: FakeArray, tmp_path: Path) -> None:
+    """Unless another node has one of that name: then this is an empty mount point."""
+    (tmp_path / "nas").mkdir()
+    words = ("--name", "x", "--node", "a", "--listen", "127.0.0.1:7001", "--volume", f"nas={tmp_path / 'nas'}")
+    assert fa("init", *words).code == 0
+    identity = tmp_path / "nas" / ".fa" / "volume.json"
+    written = identity.read_text()
+    identity.unlink()
+    array.answers["GET /v1/volumes"] = s.page({**s.VOLUME, "name": "nas", "node": "b", "state": "disconnected"})
+    refused = fa("volume", "adopt", "nas")
+    assert refused.code != 0 and "is it mounted?" in refused.err and not identity.exists()
+    array.answers["GET /v1/volumes"] = s.page({**s.VOLUME, "name": "nas", "node": "a"}, s.VOLUME)
+    for _ in range(2):
+        done = fa("volume", "adopt", "nas")
+        assert done.code == 0 and "is of array x" in done.out and identity.read_text() == written
+    identity.write_text('{"array_id": "z", "volume": "nas"}')
+    assert "of another array" in fa("volume", "adopt", "nas").err
+    assert fa("volume", "adopt", "san").code == 3
 
 
 def test_selftest_of_a_volume(fa: Line, tmp_path: Path) -> None:

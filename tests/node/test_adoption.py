@@ -11,7 +11,7 @@ from fa.errors import Invalid
 from fa.node.adoption import Shown, adopt_volumes, check_shown, look_at
 from fa.node.found import found
 from fa.node.settings import StateDir
-from fa.node.volume_probe import IDENTITY
+from fa.node.volume_probe import IDENTITY, look
 
 ARRAY = "0f3a9c11-0000"
 
@@ -76,6 +76,13 @@ def test_where_nothing_can_be_written(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(Invalid, match="cannot be written") as raised:
         look_at({"san": str(tmp_path)})
     assert raised.value.hint
+
+
+def test_the_wrong_share_is_named_as_what_it_is(san: Path) -> None:
+    adopt_volumes(ARRAY, {"san": str(san)})
+    for array_id, name, said in ((ARRAY, "nas", "of this array"), ("z", "san", "of another array")):
+        seen = look(str(san), array_id, name)
+        assert seen["state"] == "foreign" and seen["why"] == f"{san} is volume 'san' {said}"
 
 
 def test_an_adopted_volume_is_known_again(san: Path) -> None:
