@@ -69,16 +69,28 @@ def adopt(root: str, array_id: str, name: str) -> str:
         folder.mkdir(mode=0o777, exist_ok=True)
         temporary = folder / f"volume-{secrets.token_hex(8)}"
         temporary.write_text(json.dumps({"array_id": array_id, "volume": name}))
+        sync(temporary)
         try:
             os.link(temporary, path)
         except FileExistsError:
             pass  # another node was faster; what it wrote is looked at below
         finally:
             temporary.unlink()
+        for each in (folder, Path(root)):  # a power cut of the volume must not take what is written there later with it
+            sync(each)
     found = identity(root)
     if found.get("array_id") == array_id and found.get("volume") == name:
         return ""
     return f"{root} is volume {found.get('volume')!r} of array {found.get('array_id')!r}"
+
+
+def sync(path: Path) -> None:
+    """Make a file, or the names in a folder, durable. (This helper is small: nothing of fa is imported for it.)"""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def main(root: str, array_id: str, name: str) -> int:

@@ -65,6 +65,7 @@ class VoteChain:
         Its record follows on those that are there, so that whoever walks the chain comes to it."""
         self._check_volume()
         self._folder.mkdir(exist_ok=True)
+        sync_folder(self._folder.parent)
         record = Record(self._array_id, secrets.token_hex(8))
         for _ in range(CONTENTION_MAX):
             number = self._highest()

@@ -1,9 +1,10 @@
 """The volume with the third vote fails in every way: two nodes need it not, one alone does not lead without it, and
-leads as soon as it is sound again (SAFETY.md scenarios 10 and 11)."""
+leads as soon as it is sound again, also after a power cut in the midst of its vote (SAFETY.md scenarios 9 to 11)."""
 
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ MISSING = disks.missing()
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
 OTHER_ARRAY = "6ba7b810-9dad-11d1-80b4-00c04fd430c9"
+SUSPICION = 2.5  # seconds: within them the vote is asked for
 LONGER_THAN_ANY_SUSPICION = 3.0  # seconds: who would take over wrongly has done so by then
 
 
@@ -37,6 +39,8 @@ SOUND = Fault("healthy")
 FAULTS = (
     Fault("disconnected", {"errors": dict.fromkeys((*LOOKS, *CHANGES, "fsync"), EIO)}),
     Fault("read-only", {"errors": dict.fromkeys(CHANGES, EROFS)}),
+    Fault("healthy", {"errors": {"fsync": EIO}}),
+    Fault("read-only", {"capacity": 0}),
     Fault("hung", {"hang": True}),
     Fault("foreign", share="foreign"),
     Fault("disconnected", share="none"),
@@ -95,6 +99,12 @@ def test_a_volume_that_fails_gives_no_vote(one: tuple[kit.Array, Disks]) -> None
         share.suffer(SOUND)
         kit.wait_until("the one that is left leads", alone.leads)
         dead.start()
+        array.wait_mirror()
+        alone.kill()
+        kit.wait_some(random.uniform(0.0, SUSPICION))
+        disk.cut_power(random.randrange(1 << 20))
+        kit.wait_until("what was promised is there when power is back, and is given", dead.leads)
+        alone.start()
         array.wait_mirror()
     check_exactly_once(load, array.coordinator())
 

@@ -19,7 +19,7 @@ import pytest
 from fa.core.array_messages import MESSAGES, Accept, Accepted, Nack, Prepare, Promise, Query, Stat
 from fa.core.array_volume import Record
 from fa.core.view import Ballot, Member, View, next_epoch
-from fa.node import volume_vote
+from fa.node import volume_probe, volume_vote
 from fa.node.clock import wall_ms
 from fa.node.helper import helper_command
 from fa.node.volume_probe import adopt
@@ -87,6 +87,18 @@ def test_what_one_node_was_promised_all_know(san: San) -> None:
     (stat,) = [san.helper("a").answer("a", Query(5))]
     assert stat == Stat(5, san.records()[0].incarnation, 2049, view(2049), hears=False)
     assert [record.ballot for record in san.records()] == [Ballot(), Ballot(2049), Ballot(2049, view(2049))]
+
+
+def test_the_folder_is_as_durable_as_what_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut of the volume took the identity with all votes: their folders were never synced."""
+    synced: list[Path] = []
+    monkeypatch.setattr(volume_probe, "sync", synced.append)
+    monkeypatch.setattr(volume_vote, "sync_folder", synced.append)
+    san = San(tmp_path)
+    assert synced[1:] == [san.root / ".fa", san.root]
+    synced.clear()
+    san.helper().enrol()
+    assert synced == [san.root / ".fa", san.folder]
 
 
 def test_it_is_enrolled_once(san: San) -> None:
