@@ -98,7 +98,7 @@ def view_of(member: Member, runs: Iterable[Run], quarantined: Iterable[str]) -> 
     used = tuple((run.slot_class, run.cost, run.priority) for run in holders(runs, can.slots))
     return NodeView(
         can.name, can.slots, used, member.boot, member.mode, not member.lost, can.offers, can.unhealthy,
-        can.only_factories, can.only_tags, can.reserve, tuple(quarantined),
+        can.only_factories, can.only_tags, can.reserve, tuple(quarantined), can.failed,
     )  # fmt: skip
 
 

@@ -226,3 +226,4 @@ class NodeView:
     only_tags: tuple[str, ...] = ()
     reserve: tuple[Reserve, ...] = ()
     quarantined: tuple[str, ...] = field(default=())  # factories
+    failed: frozenset[str] | None = None  # encoders and filters that were tried and do not work; None: all others

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from itertools import pairwise
 
 from fa.core.recipe_path import template_volume
@@ -9,7 +11,7 @@ from fa.core.recipe_values import Factory, Product
 from fa.core.recipe_words import PRESETS
 
 _LOUDNESS = ("alimiter", "ebur128", "volume")
-_CODEC_OPTIONS = ("-c:v", "-c:a", "-codec:v", "-codec:a", "-vcodec", "-acodec")
+_CODEC_OPTION = re.compile(r"-(?:c|codec):([va])(?::.*)?|-([va])codec")
 
 
 def requirements(factory: Factory, product: Product) -> frozenset[str]:
@@ -38,5 +40,16 @@ def known_filters() -> tuple[str, ...]:
     return tuple(sorted({name for needs in PRESETS.values() for name in needs.filters} | set(_LOUDNESS)))
 
 
+def names_encoder(option: str, kinds: str = "va") -> bool:
+    """Whether this word of `args` is followed by an encoder, for video (v) or audio (a)."""
+    found = _CODEC_OPTION.fullmatch(option)
+    return found is not None and (found[1] or found[2]) in kinds
+
+
+def to_prove(words: Iterable[str]) -> frozenset[str]:
+    """Those that a node can only know by trying."""
+    return frozenset(word for word in words if word.startswith(("encoder:", "filter:")))
+
+
 def _encoders_of(args: tuple[str, ...]) -> list[str]:
-    return [value for option, value in pairwise(args) if option in _CODEC_OPTIONS and value != "copy"]
+    return [value for option, value in pairwise(args) if names_encoder(option) and value != "copy"]

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from fa.core.model import Group, NodeMode, NodeView, Reserve
+from fa.core.recipe_needs import to_prove
 
 
 class Why(StrEnum):
@@ -20,6 +21,7 @@ class Why(StrEnum):
 
     LOST = "lost"
     SILENT = "silent"
+    TRYING = "trying"
     PAUSED = "paused"
     DRAINING = "draining"
     BUSY = "busy"
@@ -60,9 +62,16 @@ def why_never(group: Group, node: NodeView) -> Reason | None:
         return Reason(Why.TOO_SMALL, f"has {total} {group.slot_class} slots, one task costs {group.cost}")
     if node.offers.issuperset(group.requires):
         return None
-    ill = dict(node.unhealthy)
-    lacking = [need for need in group.requires if need not in node.offers and need not in ill]
+    unsure = {*dict(node.unhealthy), *_untried(group, node)}
+    lacking = [need for need in group.requires if need not in node.offers and need not in unsure]
     return Reason(Why.LACKS, f"has no {', no '.join(lacking)}") if lacking else None
+
+
+def _untried(group: Group, node: NodeView) -> list[str]:
+    """What it needs of the node's ffmpeg that was not tried there yet."""
+    if node.failed is None:
+        return []
+    return sorted(to_prove(group.requires) - node.offers - node.failed)
 
 
 def why_not_now(group: Group, node: NodeView) -> Reason | None:
@@ -77,6 +86,8 @@ def why_not_now(group: Group, node: NodeView) -> Reason | None:
         return Reason(Why.DRAINING, "is draining")
     if group.factory in node.quarantined:
         return Reason(Why.QUARANTINED, f"is quarantined for factory {group.factory}")
+    if not node.offers.issuperset(group.requires) and (untried := _untried(group, node)):
+        return Reason(Why.TRYING, f"is still trying {', '.join(word.replace(':', ' ') for word in untried)}")
     if node.unhealthy:
         ill = dict(node.unhealthy)
         sick = [f"{need} ({ill[need]})" for need in group.requires if need in ill]

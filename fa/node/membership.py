@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fa.core import array_events as av
@@ -9,13 +10,14 @@ from fa.core import work as w
 from fa.core.array import Array
 from fa.core.commands import PutNode
 from fa.core.ledger import Outcome
-from fa.core.model import NodeMode, NodeRow
+from fa.core.model import FactoryVersion, NodeMode, NodeRow
 from fa.core.view import VOTERS_MAX, Member
 from fa.node.links import Links
 from fa.node.requests import ArrayRequests
 from fa.node.roster import RosterFile
 from fa.node.settings import Settings
 from fa.node.vote_desk import VoteDesk
+from fa.node.wanted import wanted_by, wanted_by_all
 from fa.node.window import Window
 from fa.node.wire import Roster, RosterEntry
 
@@ -30,7 +32,9 @@ class Membership:
         requests: ArrayRequests,
         votes: VoteDesk,
         file: RosterFile,
+        want: Callable[[tuple[str, ...]], None],
     ) -> None:
+        """`want` is told the encoders and filters that the array's factories ask for."""
         self._settings = settings
         self._array = array
         self._window = window
@@ -38,6 +42,8 @@ class Membership:
         self._requests = requests
         self._votes = votes
         self._file = file
+        self._want = want
+        self._wanted = frozenset[str]()
         self._epoch = 0
         self._members: dict[str, RosterEntry] = {}
         self._incarnations: dict[str, str] = {}  # of the disks of those that were linked
@@ -55,6 +61,9 @@ class Membership:
         came = event.peer if isinstance(event, av.LinkUp) else ""
         if isinstance(event, av.LinkUp) and self._array.is_up(came):  # not refused, as one of another version is
             self._incarnations[came] = event.hello.incarnation
+        if isinstance(row, FactoryVersion) and not (words := wanted_by(row)) <= self._wanted:
+            self._wanted |= words
+            changed = True
         if changed or (came and self._window.serving.is_set()):
             self._tell()
             self._give_votes()
@@ -62,7 +71,7 @@ class Membership:
     def _tell(self) -> None:
         members = self._window.roster()
         if members:
-            roster = Roster(self._array.status().epoch, members)
+            roster = Roster(self._array.status().epoch, members, tuple(sorted(self._wanted)))
             self._adopt(roster)
             self._links.send_all(roster)
 
@@ -74,6 +83,7 @@ class Membership:
     def _adopt(self, roster: Roster) -> None:
         members = {entry.name: entry for entry in roster.members}
         self._epoch = roster.epoch
+        self._want(roster.wanted)
         if members != self._members:
             self._members = members
             self._file.save(members)
@@ -113,3 +123,5 @@ class Membership:
                 self._strike(voter)
         await self._votes.enrol_witness()
         self._give_votes()
+        self._wanted |= await wanted_by_all(self._window.readers)
+        self._tell()

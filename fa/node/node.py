@@ -33,9 +33,10 @@ from fa.node.links import Links
 from fa.node.membership import Membership
 from fa.node.monitors import Monitors
 from fa.node.news import tell_watchers
-from fa.node.offers import offer_of, proved
+from fa.node.offers import offer_of
 from fa.node.old_logs import remove_old_logs
 from fa.node.parts import Owner
+from fa.node.proofs import Proofs, prover
 from fa.node.reports import ReportShelf
 from fa.node.requests import ArrayRequests
 from fa.node.roster import RosterFile
@@ -103,13 +104,15 @@ class Node:
         self._votes = VoteFiles(place.votes)
         self._incarnation, self._boots = identity.incarnation, identity.boots
         self._reports = ReportShelf(place.reports)
-        self._words: frozenset[str] | None = None
+        prove = prover(shop.tools, shop.sandbox)
+        self._proofs = Proofs(shop.tools.identity, prove, place.root / "proved.json", self._say_offer)
         self._server: Server | None = None
         self.guards = Guards(place, self.window, self.vip, identity.boots, self._context)
         self.window.happened, self.votes.tell = self.guards.happened, self.guards.votes
         self.membership = Membership(
-            settings, self.machine.array, self.window, self.links, self.requests, self.votes, RosterFile(place.roster)
-        )
+            settings, self.machine.array, self.window, self.links, self.requests, self.votes, RosterFile(place.roster),
+            self._proofs.want,
+        )  # fmt: skip
         self._tasks: set[asyncio.Task[None]] = set()
         for effect, performer in self._routes().items():
             self.runtime.perform(effect, performer)
@@ -366,17 +369,19 @@ class Node:
     # --- what this node offers ---
 
     async def _offer(self) -> None:
-        """Prove what this node can do, then say so, and again whenever a volume changes."""
+        """Prove what this node can do and say so, and again whenever a volume changes or more is asked for."""
         await self._shop.volumes.start(self._say_offer)
         if self.settings.node.kind == "witness":
-            self._words = frozenset()
+            self._say_offer()
         else:
-            self._words = await proved(self._shop.tools, self._shop.sandbox, self.place.root / "proved.json")
-        self._say_offer()
+            await self._proofs.run()
 
     def _say_offer(self) -> None:
-        if self._words is not None:
-            self.runtime.post(offer_of(self.settings, self._words, self._shop.volumes.status()))
+        proofs, volumes = self._proofs, self._shop.volumes.status()
+        if self.settings.node.kind == "witness":
+            self.runtime.post(offer_of(self.settings, frozenset(), frozenset(), volumes))
+        elif proofs.held is not None and proofs.failed is not None:
+            self.runtime.post(offer_of(self.settings, proofs.held, proofs.failed, volumes))
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -44,10 +44,11 @@ class RosterEntry:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """From the coordinator, whenever it changes."""
+    """From the coordinator, whenever it changes. `wanted`: the encoders and filters that its factories ask for."""
 
     epoch: int
     members: tuple[RosterEntry, ...]
+    wanted: tuple[str, ...] = ()
 
 
 _WORK = (w.WorkBeat, w.Offer, w.Report, w.Seen, Order, w.Stop, w.Grant, w.Heard, *TO_NODES, *TO_COORDINATOR)

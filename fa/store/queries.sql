@@ -273,6 +273,9 @@ SELECT id, role, sha256, created_at, expires_at, uses_left, label FROM token ORD
 -- name: waiting
 SELECT id, factory, slot_class, cost, requires, waiting FROM task_group WHERE waiting > 0 ORDER BY id
 
+-- name: groups
+SELECT id, factory, slot_class, cost, requires FROM task_group ORDER BY id
+
 -- name: facts
 SELECT name, value FROM fact ORDER BY name
 

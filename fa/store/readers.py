@@ -107,6 +107,10 @@ class Readers(MonitorReaders):
     async def group(self, group: int) -> Group | None:
         return await self._one("group", (group,), rows.group_of)
 
+    async def groups(self) -> tuple[Group, ...]:
+        """All that ever had a task."""
+        return await self._all("groups", (), rows.group_of)
+
     async def waiting(self) -> tuple[tuple[Group, int], ...]:
         """Groups with queued tasks that are not deferred, and how many."""
         return await self._all("waiting", (), lambda row: (rows.group_of(row[:-1]), row[-1]))

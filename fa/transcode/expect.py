@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+from fa.core.recipe_needs import names_encoder
 from fa.transcode.media import MediaInfo
 from fa.transcode.picture import rescaled
 from fa.transcode.progress import Progress
@@ -22,7 +23,8 @@ WRITTEN_SLACK = 0.25
 @dataclass(frozen=True, slots=True)
 class Expected:
     """The planned streams. ``duration`` is that of the source material in seconds (None: not known, or a still), and
-    ``slack`` how far from it is still right; ``frames`` the pictures that the source's video stream should give."""
+    ``slack`` how far from it is still right; ``frames`` the pictures that the source's video stream should give;
+    ``any_codec`` the kinds of stream ("v", "a") whose encoder the operator's own ``args`` name."""
 
     video_codec: str = ""
     width: int = 0
@@ -34,6 +36,7 @@ class Expected:
     duration: float | None = None
     slack: float = SLACK_SECONDS
     frames: int | None = None
+    any_codec: frozenset[str] = frozenset()
 
 
 def expected_of(target: Target, info: MediaInfo) -> Expected:
@@ -57,6 +60,7 @@ def expected_of(target: Target, info: MediaInfo) -> Expected:
         duration=None if still else duration,
         slack=slack,
         frames=None if still else _frames(target, info),
+        any_codec=frozenset(kind for kind in "va" if any(names_encoder(word, kind) for word in target.args)),
     )
 
 
@@ -65,7 +69,7 @@ def stream_problems(expected: Expected, made: MediaInfo) -> Iterator[str]:
     if bool(made.video) != bool(expected.video_codec):
         yield f"it has {len(made.video)} video streams"
     for video in made.video[:1] if expected.video_codec else ():
-        if video.codec != expected.video_codec:
+        if video.codec != expected.video_codec and "v" not in expected.any_codec:
             yield f"its video is {video.codec}, not {expected.video_codec}"
         if expected.width and (video.width, video.height) != (expected.width, expected.height):
             yield f"its picture is {video.width}x{video.height}, not {expected.width}x{expected.height}"
@@ -74,7 +78,7 @@ def stream_problems(expected: Expected, made: MediaInfo) -> Iterator[str]:
     if len(made.audio) != expected.audio_streams:
         yield f"it has {len(made.audio)} audio streams, not {expected.audio_streams}"
     for audio in made.audio:
-        if expected.audio_codec and audio.codec != expected.audio_codec:
+        if expected.audio_codec not in ("", audio.codec) and "a" not in expected.any_codec:
             yield f"its audio is {audio.codec}, not {expected.audio_codec}"
         if expected.channels and audio.channels != expected.channels:
             yield f"an audio stream has {audio.channels} channels, not {expected.channels}"

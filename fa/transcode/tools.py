@@ -39,6 +39,8 @@ _FILTER_ARGS = {
     "tile": "1x1",
     "tinterlace": "mode=interleave_top",
 }
+_PICTURE = "testsrc2=s=256x256:r=25:d=0.12"
+_TONE = "sine=d=0.1:r=48000"
 _ENCODER_OPTIONS = {"dnxhd": ("-profile:v", "dnxhr_hq"), "mjpeg": ("-pix_fmt", "yuvj420p")}
 
 
@@ -69,37 +71,39 @@ def find_tools(ffmpeg: str = "", ffprobe: str = "") -> Tools:
 
 async def prove_encoders(tools: Tools, sandbox: Sandbox, names: Iterable[str]) -> frozenset[str]:
     """Those of ``names`` with which this ffmpeg really encoded a few frames here."""
-    return await _proven([(name, _encoder_proof(tools, name)) for name in names if _WORD.fullmatch(name)], sandbox)
+    return await _proven([(name, _encoder_proofs(tools, name)) for name in names if _WORD.fullmatch(name)], sandbox)
 
 
 async def prove_filters(tools: Tools, sandbox: Sandbox, names: Iterable[str]) -> frozenset[str]:
     """Those of ``names`` through which this ffmpeg really passed a few frames here."""
-    return await _proven([(name, _filter_proof(tools, name)) for name in names if _WORD.fullmatch(name)], sandbox)
+    return await _proven([(name, _filter_proofs(tools, name)) for name in names if _WORD.fullmatch(name)], sandbox)
 
 
-async def _proven(proofs: list[tuple[str, list[str]]], sandbox: Sandbox) -> frozenset[str]:
+async def _proven(proofs: list[tuple[str, list[list[str]]]], sandbox: Sandbox) -> frozenset[str]:
+    """Those of which one of the command lines works: what a name is for is only guessed."""
     gate = asyncio.Semaphore(PROOFS_AT_ONCE)
 
-    async def one(name: str, argv: list[str]) -> str:
+    async def one(name: str, commands: list[list[str]]) -> str:
         async with gate:
-            tried = await capture(argv, sandbox, seconds=PROOF_SECONDS)
-        return name if tried.returncode == 0 else ""
+            for argv in commands:
+                tried = await capture(argv, sandbox, seconds=PROOF_SECONDS)
+                if tried.returncode == 0:
+                    return name
+        return ""
 
-    return frozenset(await asyncio.gather(*(one(name, argv) for name, argv in proofs))) - {""}
-
-
-def _encoder_proof(tools: Tools, name: str) -> list[str]:
-    options = _ENCODER_OPTIONS.get(name, ())
-    if _AUDIO_ENCODERS.fullmatch(name):
-        return _proof(tools, "sine=d=0.1:r=48000", "-c:a", name)
-    return _proof(tools, "testsrc2=s=256x256:r=25:d=0.12", "-c:v", name, *options)
+    return frozenset(await asyncio.gather(*(one(name, commands) for name, commands in proofs))) - {""}
 
 
-def _filter_proof(tools: Tools, name: str) -> list[str]:
+def _encoder_proofs(tools: Tools, name: str) -> list[list[str]]:
+    video = _proof(tools, _PICTURE, "-c:v", name, *_ENCODER_OPTIONS.get(name, ()))
+    audio = _proof(tools, _TONE, "-c:a", name)
+    return [audio, video] if _AUDIO_ENCODERS.fullmatch(name) else [video, audio]
+
+
+def _filter_proofs(tools: Tools, name: str) -> list[list[str]]:
     text = f"{name}={_FILTER_ARGS[name]}" if name in _FILTER_ARGS else name
-    if name in _AUDIO_FILTERS:
-        return _proof(tools, "sine=d=0.1:r=48000", "-af", text)
-    return _proof(tools, "testsrc2=s=256x256:r=25:d=0.12", "-vf", text)
+    video, audio = _proof(tools, _PICTURE, "-vf", text), _proof(tools, _TONE, "-af", text)
+    return [audio, video] if name in _AUDIO_FILTERS else [video, audio]
 
 
 def _proof(tools: Tools, source: str, *options: str) -> list[str]:

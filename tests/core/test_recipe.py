@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -224,6 +225,14 @@ def test_loudness_may_be_said_in_many_ways(loudness: str, stored: float | str) -
 def test_choices_are_kept_as_written() -> None:
     product = parse_factory(with_product('fit = "crop"\ntimecode = "keep"')).products[0]
     assert product.overrides == (("fit", "crop"), ("timecode", "keep"))
+
+
+@pytest.mark.parametrize("option", ["-c:a", "-c:a:0", "-codec:a", "-acodec"])
+def test_an_encoder_of_args_is_required(option: str) -> None:
+    factory = parse_factory(EXAMPLE)
+    product = replace(factory.products[0], args=(option, "libmp3lame", "-b:a", "128k", "-c:v", "copy"))
+    needs = requirements(factory, product)
+    assert "encoder:libmp3lame" in needs and not {"encoder:copy", "encoder:128k"} & needs
 
 
 def test_requirements_follow_from_the_products() -> None:

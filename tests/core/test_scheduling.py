@@ -115,6 +115,24 @@ def test_a_node_that_has_not_said_what_it_can_do_is_not_one_that_never_can(up: b
     assert not Board([unheard]).able(GROUP)
 
 
+def test_what_was_not_tried_yet_is_not_denied() -> None:
+    odd = replace(GROUP, requires=("encoder:libmp3lame", "filter:hflip", "tag:gpu"))
+    fresh = replace(NODE, failed=frozenset({"encoder:av1_nvenc"}))
+    assert why_never(odd, fresh) is None
+    reason = why_not(odd, fresh, 50)
+    assert reason is not None and reason.passes
+    assert (reason.why, reason.text) == (Why.TRYING, "is still trying encoder libmp3lame, filter hflip")
+    assert not Board([fresh]).able(odd)
+    tried = replace(NODE, failed=frozenset({"encoder:libmp3lame"}), offers=NODE.offers | {"filter:hflip"})
+    lacks = why_never(odd, tried)
+    assert lacks is not None and lacks.text == "has no encoder:libmp3lame"
+    tag = why_never(replace(odd, requires=("encoder:libmp3lame", "tag:moon")), fresh)
+    assert tag is not None and tag.text == "has no tag:moon", "nobody has to try for that"
+    assert why_not(GROUP, fresh, 50) is None
+    older = why_never(odd, NODE)
+    assert older is not None, "a node that does not tell what failed lacks what it does not offer"
+
+
 def test_other_trouble_does_not_matter() -> None:
     assert why_not_now(GROUP, replace(NODE, quarantined=("hevc",), unhealthy=(("volume:nas", "hung"),))) is None
 

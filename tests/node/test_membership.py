@@ -11,7 +11,7 @@ from fa.core import commands as c
 from fa.core import work as w
 from fa.core.array_messages import Hello
 from fa.core.ledger import Outcome
-from fa.core.model import NodeMode, NodeRow
+from fa.core.model import FactoryVersion, Group, NodeMode, NodeRow
 from fa.core.position import EMPTY
 from fa.core.view import Member
 from fa.node.membership import Membership
@@ -34,6 +34,8 @@ class Site:
         self.asked: list[Any] = []
         self.sent: list[Roster] = []
         self.known: list[dict[str, RosterEntry]] = []
+        self.wanted: list[tuple[str, ...]] = []
+        self.recipes: tuple[FactoryVersion, ...] = ()
         self.rows = rows
         self.serving = True
         listen = "127.0.0.1:97"
@@ -49,14 +51,21 @@ class Site:
         self.enrolled = 0
         self.file = RosterFile(root / "roster.json")
         self.membership = Membership(
-            self.settings, array, window, links, ArrayRequests(self.posted.append), votes, self.file
-        )
+            self.settings, array, window, links, ArrayRequests(self.posted.append), votes, self.file,
+            self.wanted.append,
+        )  # fmt: skip
 
     async def _enrol_witness(self) -> None:
         self.enrolled += 1
 
     async def nodes(self) -> tuple[NodeRow, ...]:
         return self.rows
+
+    async def factories(self) -> tuple[FactoryVersion, ...]:
+        return self.recipes
+
+    async def groups(self) -> tuple[Group, ...]:
+        return (Group(1, "gone", "cpu", 1, ("encoder:wavpack", "tag:gpu")),)
 
     async def _ask(self, command: c.Command) -> None:
         self.asked.append(command)
@@ -156,3 +165,24 @@ async def test_only_the_coordinator_is_listened_to(tmp_path: Path) -> None:
     site.membership.told("a", news)
     site.membership.told("a", Roster(6, ()))
     assert [list(known) for known in site.known] == [["b"]]
+
+
+def recipe(*requires: str) -> FactoryVersion:
+    product = '[[products]]\nname = "p"\nexec = ["tool", "{input}", "{output}"]\ndestination = "san:{job}"\n'
+    return FactoryVersion("odd", 1, f'name = "odd"\nrequires = {list(requires)}\n{product}', 1)
+
+
+async def test_nodes_are_told_what_factories_ask_of_ffmpeg(tmp_path: Path) -> None:
+    """What was saved before this node led, by jobs of factories that are gone, and what is applied now."""
+    site = Site(tmp_path, row("a"), row("b"))
+    site.recipes = (recipe("encoder:libmp3lame", "tag:gpu"), FactoryVersion("old", 1, "no recipe", 1))
+    await site.membership.lead()
+    told = ("encoder:libmp3lame", "encoder:wavpack")
+    assert site.sent[-1].wanted == told == site.wanted[-1]
+    site.membership.saw(carried(recipe("filter:hflip", "encoder:libmp3lame")))
+    assert site.sent[-1].wanted == (*told, "filter:hflip") == site.wanted[-1]
+    sent = len(site.sent)
+    site.membership.saw(carried(recipe("filter:hflip")))
+    assert len(site.sent) == sent, "nothing new"
+    site.membership.told("a", Roster(7, (), ("encoder:x",)))
+    assert site.wanted[-1] == ("encoder:x",)

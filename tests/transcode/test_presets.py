@@ -213,3 +213,10 @@ async def test_a_ladder_of_a_small_source_has_its_size(clips: Path, encode: Enco
     result = await encode(clips / "p25.mp4", product_of("hls-ladder", speed="ultrafast"))
     assert isinstance(result, EncodeResult), result
     assert "RESOLUTION=320x180" in (tmp_path / "out.part" / "master.m3u8").read_text()
+
+
+async def test_an_encoder_of_args_takes_the_place_of_the_presets(clips: Path, encode: Encode, tmp_path: Path) -> None:
+    args = ["-c:a", "libmp3lame", "-c:v", "mpeg4", "-profile:v", "0"]
+    result = await encode(clips / "p25.mp4", product_of("h264-mp4", args=args))
+    assert isinstance(result, EncodeResult), result
+    assert {each["codec_name"] for each in readback.streams(tmp_path / "out.part")["streams"]} >= {"mp3", "mpeg4"}

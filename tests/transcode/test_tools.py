@@ -63,6 +63,8 @@ async def test_what_is_proven_works_and_what_is_only_listed_does_not(tools: Tool
     names = {"libx264", "aac", "dnxhd", "h264_nvenc", "no_such", "-y", "a b"}
     assert await prove_encoders(tools, sandbox, sorted(names)) == {"libx264", "aac", "dnxhd"}
     assert await prove_filters(tools, sandbox, ["pan", "bwdif", "no_such"]) == {"pan", "bwdif"}
+    assert await prove_encoders(tools, sandbox, ["wavpack", "libmp3lame"]) == {"wavpack", "libmp3lame"}
+    assert await prove_filters(tools, sandbox, ["loudnorm", "hflip"]) == {"loudnorm", "hflip"}, "of either kind"
 
 
 async def test_this_ffmpeg_can_make_every_preset(tools: Tools, sandbox: Sandbox) -> None:
