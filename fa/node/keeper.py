@@ -35,7 +35,7 @@ from fa.node.recent import RecentSegments, latest_links
 from fa.node.upkeep import Upkeep
 from fa.replication.directory import ReplicaDirectory
 from fa.replication.envelope import Envelope
-from fa.replication.errors import CopyError, SegmentError, StoreRotten
+from fa.replication.errors import CopyDamaged, CopyError, SegmentError, StoreRotten
 from fa.replication.repair import open_or_repair
 from fa.replication.resync import bytes_of_sums, install
 from fa.replication.secondary import Copy
@@ -394,4 +394,4 @@ class Keeper:
         self._tasks.discard(task)
         if not task.cancelled() and (trouble := task.exception()):
             log.critical("the store of this node failed", exc_info=trouble)
-            self._post(av.StoreFailed(str(trouble)))
+            self._post(av.StoreFailed(str(trouble), rotten=isinstance(trouble, CopyDamaged)))

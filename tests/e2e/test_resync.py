@@ -50,6 +50,8 @@ def _hurt(node: kit.Node, damage: str) -> None:
         raw = bytearray(database.read_bytes())
         raw[len(raw) // 2] ^= 0x10
         database.write_bytes(raw)
+        for base in (node.root / "replica" / "ltx").glob("*/0000000000000001-*.ltx"):
+            base.write_bytes(base.read_bytes()[:-1])  # else its own segments would make it whole: test_rot.py
     else:
         # As when the disk failed and was replaced. Without the mark, segments since the beginning would do.
         shutil.rmtree(node.root / "store")

@@ -17,6 +17,7 @@ from fa.node.clock import Clock
 from fa.node.disk import DiskWatch
 from fa.node.keeper import Keeper, StorePlace
 from fa.replication.envelope import Envelope
+from fa.replication.state import PAGE_SIZE
 from fa.replication.transfer import Announcement
 
 
@@ -78,6 +79,30 @@ async def test_a_coordinator_that_is_forced_leads_again_after_it_has_stepped_dow
     again = await store.posts(av.Committed, epoch=4097)
     assert again.position.txid > first.position.txid
     assert store.posted.index(closed) < store.posted.index(again), "not by the writer that was being closed"
+
+
+async def test_rot_that_is_found_as_it_steps_down_is_for_the_next_start(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    await store.keeper.open()
+    store.keeper.lead(ae.Lead(2049))
+    first = await store.posts(av.Committed, epoch=2049)
+    store.keeper.acknowledge(ae.Acknowledge(first.position))
+    store.keeper.step_down(ae.StepDown())
+    await store.posts(av.WriterClosed)
+    store.keeper.lead(ae.Lead(4097))
+    second = await store.posts(av.Committed, epoch=4097)
+    with open(tmp_path / "fa.db", "r+b") as file:
+        file.seek(3 * PAGE_SIZE - 9)
+        file.write(b"#ROT#")
+    store.keeper.acknowledge(ae.Acknowledge(second.position))
+    store.keeper.step_down(ae.StepDown())
+    assert (await store.posts(av.StoreFailed)).rotten
+    await store.keeper.close()
+    again = Store(tmp_path)
+    links = await again.keeper.open()
+    assert links[-1].position == second.position
+    assert "proved by their checksum" in again.keeper.repaired
+    await again.keeper.close()
 
 
 async def test_every_segment_that_a_full_disk_keeps_out_is_refused(
