@@ -86,10 +86,11 @@ class Change:
         stop: bool = False,
         blame: bool = False,
         doubt: bool = False,
+        final: bool = False,
     ) -> None:
-        """`stop`: its node may still run it and is told to kill it. `blame`, `doubt`: see `AttemptOver`."""
+        """`stop`: its node may still run it and is told to kill it. `blame`, `doubt`, `final`: see `AttemptOver`."""
         self.tables.save_attempt(replace(attempt, state=state, finished_at=at, error=error))
-        self.fact(AttemptOver(attempt.node, attempt.task, attempt.number, state.value, stop, blame, doubt))
+        self.fact(AttemptOver(attempt.node, attempt.task, attempt.number, state.value, stop, blame, doubt, final))
 
     def begin_job(self, job: Job) -> Job:
         """A task of it was given to a node: whatever the others do, it runs."""

@@ -321,7 +321,8 @@ class Granted:
 @dataclass(frozen=True, slots=True)
 class AttemptOver:
     """The attempt is no longer the one that counts. `stop`: its node must be told to kill it. `blame`: it failed, and
-    that counts against its node; `doubt`: it does if another node succeeds."""
+    that may be its node's fault; `doubt`: its node sees what others may not see. `final`: it failed, and the task is
+    not tried again."""
 
     node: str
     task: int
@@ -330,6 +331,7 @@ class AttemptOver:
     stop: bool = False
     blame: bool = False
     doubt: bool = False
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

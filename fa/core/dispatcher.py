@@ -229,11 +229,11 @@ class Dispatcher:
         health = self._crew.health
         verdicts: tuple[Verdict, ...] = ()
         if fact.state == AttemptState.SUCCEEDED:
-            verdicts = (*health.succeeded(fact.node, factory), *health.settled(fact.task, fact.node, factory))
-        elif fact.blame:
-            verdicts = health.failed(fact.node, factory)
-        elif fact.doubt:
-            health.doubted(fact.task, fact.node)
+            verdicts = health.succeeded(fact.node, factory, fact.task)
+        elif fact.blame or (fact.doubt and not fact.final):
+            verdicts = health.failed(fact.node, factory, fact.task, fact.final)
+        elif fact.final:
+            health.forget(factory, fact.task)
         effects: Effects = []
         for verdict in verdicts:
             effects += self._crew.commit(c.SetQuarantine(verdict.node, factory, True, verdict.reason, now.wall))

@@ -1,15 +1,19 @@
 """Which node fails at what: a node on which a factory keeps failing while it succeeds elsewhere is quarantined for it.
 
+A failure says little by itself: the source may be one that no node can do. It counts against the node once the same
+task has succeeded elsewhere; or at once, where the task was tried nowhere else and is given up. What failed on other
+nodes as well, and is given up or then succeeds on one of those, counts against nobody.
+
 Remembered by the coordinator only; a new coordinator starts counting anew, quarantines themselves are in the store. A
 quarantine ends when a person says so: then the node has to fail as often again."""
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 
 FAILURES_IN_A_ROW = 3
-DOUBTS_KEPT = 1000  # tasks of which some node said that its view of a volume keeps it from them; the oldest go
+UNDECIDED_MAX = 1000  # failures of one node at one factory that are remembered until they are decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +25,20 @@ class Verdict:
     reason: str
 
 
+@dataclass(slots=True)
+class _Record:
+    """What a node failed at since its last success. `elsewhere`: where that succeeded."""
+
+    failures: int = 0  # that count
+    undecided: dict[int, None] = field(default_factory=dict)  # tasks, the oldest first
+    elsewhere: set[str] = field(default_factory=set)
+
+
 class Health:
     def __init__(self) -> None:
-        self._failures: dict[tuple[str, str], int] = {}  # (node, factory) → failures in a row
+        self._records: dict[str, dict[str, _Record]] = defaultdict(dict)  # factory → node
         self._works_on: dict[str, set[str]] = defaultdict(set)  # factory → nodes where its last attempt succeeded
         self._quarantined: set[tuple[str, str]] = set()
-        self._doubts: OrderedDict[int, set[str]] = OrderedDict()  # task → nodes that do not see what it needs
 
     def factories_of(self, node: str) -> tuple[str, ...]:
         """For which it is quarantined, sorted."""
@@ -37,39 +49,47 @@ class Health:
 
     def release(self, node: str, factory: str) -> None:
         self._quarantined.discard((node, factory))
-        self._failures.pop((node, factory), None)
+        self._records[factory].pop(node, None)
 
-    def succeeded(self, node: str, factory: str) -> tuple[Verdict, ...]:
+    def succeeded(self, node: str, factory: str, task: int) -> tuple[Verdict, ...]:
         """Take note; what follows for nodes that failed at it before."""
-        self._failures.pop((node, factory), None)
+        records = self._records[factory]
+        own = records.pop(node, _Record())
         self._works_on[factory].add(node)
-        failing = sorted(name for name, of in self._failures if of == factory)
-        return tuple(verdict for name in failing for verdict in self._judge(name, factory))
+        if task in own.undecided:
+            self.forget(factory, task)  # what was missed came meanwhile
+        for record in records.values():
+            if task in record.undecided:
+                del record.undecided[task]
+                record.failures += 1
+                record.elsewhere.add(node)
+        return self._judge(factory)
 
-    def failed(self, node: str, factory: str) -> tuple[Verdict, ...]:
-        """Take note of a failure that is the node's own."""
-        key = (node, factory)
-        self._failures[key] = self._failures.get(key, 0) + 1
+    def failed(self, node: str, factory: str, task: int, final: bool = False) -> tuple[Verdict, ...]:
+        """Take note of a failure that may be the node's own. `final`: the task is not tried again."""
+        record = self._records[factory].setdefault(node, _Record())
         self._works_on[factory].discard(node)
-        return self._judge(node, factory)
+        record.undecided[task] = None
+        if len(record.undecided) > UNDECIDED_MAX:
+            del record.undecided[next(iter(record.undecided))]
+        if final and self.forget(factory, task) == [node]:
+            record.failures += 1
+        return self._judge(factory)
 
-    def doubted(self, task: int, node: str) -> None:
-        """It says that a source is not there, or that it may not write: its own trouble, or so for all?"""
-        self._doubts.setdefault(task, set()).add(node)
-        while len(self._doubts) > DOUBTS_KEPT:
-            self._doubts.popitem(last=False)
+    def forget(self, factory: str, task: int) -> list[str]:
+        """It is given up, and no node is to blame; those where it had failed."""
+        records = self._records[factory]
+        failed_on = [node for node, record in records.items() if task in record.undecided]
+        for node in failed_on:
+            del records[node].undecided[task]
+        return failed_on
 
-    def settled(self, task: int, node: str, factory: str) -> tuple[Verdict, ...]:
-        """The task succeeded on this node: those that doubted it were wrong, unless what they missed came meanwhile."""
-        wrong = self._doubts.pop(task, set())
-        if node in wrong:
-            return ()
-        return tuple(verdict for other in sorted(wrong) for verdict in self.failed(other, factory))
-
-    def _judge(self, node: str, factory: str) -> tuple[Verdict, ...]:
+    def _judge(self, factory: str) -> tuple[Verdict, ...]:
         """Said until the store has it: :meth:`quarantine` tells when."""
-        failures = self._failures[node, factory]
-        others = sorted(self._works_on[factory])
-        if failures < FAILURES_IN_A_ROW or not others or (node, factory) in self._quarantined:
-            return ()
-        return (Verdict(node, factory, f"{failures} failures in a row, while it succeeds on {', '.join(others)}"),)
+        verdicts = []
+        for node, record in sorted(self._records[factory].items()):
+            others = sorted(record.elsewhere | self._works_on[factory])
+            if record.failures >= FAILURES_IN_A_ROW and others and (node, factory) not in self._quarantined:
+                reason = f"{record.failures} failures in a row, while it succeeds on {', '.join(others)}"
+                verdicts.append(Verdict(node, factory, reason))
+        return tuple(verdicts)

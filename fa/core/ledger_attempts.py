@@ -26,7 +26,7 @@ from fa.core.commands import (
     TasksReady,
     Unsettle,
 )
-from fa.core.lifecycle import TaskEvent
+from fa.core.lifecycle import TaskEvent, TaskState
 from fa.core.model import Attempt, AttemptState, Cause, FactoryVersion, Group, Job, NodeMode, Task
 from fa.core.recipe_path import RESERVED_FOLDER
 from fa.core.scheduling import Board, still_blocked
@@ -225,10 +225,17 @@ def fail(change: Change, command: FailAttempt) -> bool:
     if attempt.state is AttemptState.PUBLISHING:
         raise Conflict("A granted attempt is settled, not failed.")
     blame = command.blame and not command.permanent and command.cause is Cause.OTHER
-    doubt = command.cause is Cause.VIEW
-    change.end_attempt(attempt, AttemptState.FAILED, command.at, command.error, blame=blame, doubt=doubt)
-    _fail_task(change, task, attempt.node, command, command.error)
+    _end(change, task, attempt, command, command.error, blame)
     return True
+
+
+def _end(
+    change: Change, task: Task, attempt: Attempt, command: FailAttempt | Unsettle, error: str, blame: bool = False
+) -> None:
+    _fail_task(change, task, attempt.node, command, error)
+    after, doubt = change.tables.task(task.id), command.cause is Cause.VIEW
+    final = after is not None and after.state is TaskState.FAILED
+    change.end_attempt(attempt, AttemptState.FAILED, command.at, error, blame=blame, doubt=doubt, final=final)
 
 
 def _fail_task(change: Change, task: Task, node: str, command: FailAttempt | Unsettle, error: str) -> None:
@@ -294,7 +301,5 @@ def unsettle(change: Change, command: Unsettle) -> bool:
     task, attempt = current
     if attempt.state is not AttemptState.PUBLISHING:
         raise Conflict("Only a granted attempt can be settled.")
-    doubt = command.cause is Cause.VIEW
-    change.end_attempt(attempt, AttemptState.FAILED, command.at, command.reason, doubt=doubt)
-    _fail_task(change, task, attempt.node, command, command.reason)
+    _end(change, task, attempt, command, command.reason)
     return True

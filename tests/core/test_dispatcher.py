@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from fa.core import commands as c
 from fa.core import work as w
 from fa.core.dispatcher import DEFERRED_LOOK, HOUSE_EVERY, HOUSE_FIRST, HOUSE_NEXT, Kept
 from fa.core.ledger import Outcome
+from fa.core.lifecycle import TaskState
 from fa.core.members import RESEND_AFTER
 from fa.core.model import Cause, NewJob, NodeMode, Output
 from fa.core.position import EMPTY
@@ -29,9 +32,9 @@ def desk() -> Iterator[Desk]:
         yield Desk(book)
 
 
-def begin(desk: Desk, *names: str) -> None:
+def begin(desk: Desk, *names: str, **fields: Any) -> None:
     desk.serve()
-    desk.join(*names)
+    desk.join(*names, **fields)
     desk.told.clear()
     desk.asked.clear()
 
@@ -353,17 +356,39 @@ def test_progress_is_that_of_the_attempts_that_count(desk: Desk) -> None:
 # --- quarantine ---
 
 
-def test_a_node_that_fails_while_others_succeed_is_quarantined(desk: Desk) -> None:
+def _serve(desk: Desk, fails: Callable[[c.Order], bool], error: str = "bad disk", **fields: Any) -> None:
+    """Every order is carried out at once, or fails; what failed is tried again after its backoff."""
+    for _ in range(8):
+        while orders := desk.orders():
+            for order in orders:
+                key = (order.task, order.attempt)
+                if fails(order):
+                    desk.report(order.node, key, ReportKind.FAILED, error=error, **fields)
+                else:
+                    desk.wish(order)
+                    desk.report(order.node, key, ReportKind.PUBLISHED)
+                desk.beat(order.node)
+        desk.tick(5.0, beats="ab")
+
+
+@pytest.mark.parametrize("fields", [{}, {"permanent": True, "blame": False}])
+def test_sources_that_no_node_can_do_quarantine_nobody(desk: Desk, fields: dict[str, Any]) -> None:
+    begin(desk, "a", "b", slots=1)
+    submit(desk, 2)
+    _serve(desk, lambda order: False)
+    submit(desk, 12)
+    bad = range(5, 13)
+    _serve(desk, lambda order: order.task in bad, "no such stream", **fields)
+    states = Counter(desk.book.task(task).state for task in range(1, 15))
+    assert states == {TaskState.SUCCEEDED: 6, TaskState.FAILED: 8}
+    assert not desk.book.tables.quarantines()
+
+
+def test_a_node_that_fails_what_succeeds_on_others_is_quarantined(desk: Desk) -> None:
     begin(desk, "a", "b")
     submit(desk, 12)
-    for _ in range(3):
-        for order in desk.orders():
-            if order.node == "a":
-                desk.report("a", (order.task, order.attempt), ReportKind.FAILED, error="bad disk")
-            else:
-                desk.wish(order)
-                desk.report("b", (order.task, order.attempt), ReportKind.PUBLISHED)
-            desk.beat(order.node)
+    _serve(desk, lambda order: order.node == "a")
+    assert {desk.book.task(task).state for task in range(1, 13)} == {TaskState.SUCCEEDED}
     assert [(each.node, each.factory) for each in desk.book.tables.quarantines()] == [("a", "one")]
     assert dict(zip("ab", (view.quarantined for view in desk.dispatcher.views()), strict=True)) == {
         "a": ("one",),

@@ -1,83 +1,105 @@
-"""A node on which a factory keeps failing while it succeeds elsewhere is quarantined for it."""
+"""A node on which a factory keeps failing while it succeeds elsewhere is quarantined for it; bad sources are nobody's
+fault."""
 
 from __future__ import annotations
 
 import pytest
 
-from fa.core import health as health_module
+from fa.core import health as rules
 from fa.core.health import Health, Verdict
 
 
-def test_three_failures_in_a_row_while_it_succeeds_elsewhere() -> None:
-    health = Health()
-    assert health.succeeded("b", "proxy") == ()
-    assert health.failed("a", "proxy") == health.failed("a", "proxy") == ()
-    verdict = Verdict("a", "proxy", "3 failures in a row, while it succeeds on b")
-    assert health.failed("a", "proxy") == (verdict,)
-    assert health.failed("a", "hevc") == (), "each factory for itself"
+def fails(health: Health, node: str, *tasks: int, factory: str = "proxy") -> None:
+    for task in tasks:
+        assert health.failed(node, factory, task) == (), "nothing is known of it yet"
 
 
-def test_the_success_elsewhere_may_come_later() -> None:
+def test_three_tasks_that_then_succeed_elsewhere() -> None:
     health = Health()
-    for name in ("c", "a", "c", "a", "c", "a", "d"):
-        assert health.failed(name, "proxy") == (), "it fails everywhere: the recipe or the sources are to blame"
-    assert [verdict.node for verdict in health.succeeded("b", "proxy")] == ["a", "c"]
+    fails(health, "a", 1, 2, 3)
+    fails(health, "a", 1, 2, 3, factory="hevc")
+    assert health.succeeded("b", "proxy", 1) == health.succeeded("c", "proxy", 2) == ()
+    verdict = Verdict("a", "proxy", "3 failures in a row, while it succeeds on b, c")
+    assert health.succeeded("b", "proxy", 3) == (verdict,)
+    assert health.succeeded("b", "hevc", 1) == (), "each factory for itself"
+
+
+def test_bad_sources_are_nobodys_fault() -> None:
+    health = Health()
+    health.succeeded("a", "proxy", 1)
+    health.succeeded("b", "proxy", 2)
+    for task in range(3, 9):
+        first, second = ("a", "b") if task % 2 else ("b", "a")
+        fails(health, first, task)
+        fails(health, second, task)
+        assert health.failed(first, "proxy", task, final=True) == ()
+        assert health.succeeded("b" if task % 2 else "a", "proxy", 100 + task) == ()
+
+
+def test_what_is_found_to_be_the_sources_fault_does_not_count() -> None:
+    health = Health()
+    fails(health, "a", 1, 2, 3)
+    assert health.forget("proxy", 1) == ["a"]
+    assert [health.succeeded("b", "proxy", task) for task in (1, 2, 3)] == [(), (), ()], "it was another source then"
+
+
+def test_what_came_later_was_missed_by_nobody() -> None:
+    health = Health()
+    for task in range(9):
+        fails(health, "a", task)
+        fails(health, "b", task)
+        assert health.succeeded("b", "proxy", task) == (), "b itself has failed at it before"
+
+
+def test_who_fails_with_others_is_judged_with_them() -> None:
+    health = Health()
+    for node in "ca":
+        fails(health, node, 1, 2, 3)
+    assert health.succeeded("b", "proxy", 1) == health.succeeded("b", "proxy", 2) == ()
+    assert [verdict.node for verdict in health.succeeded("b", "proxy", 3)] == ["a", "c"]
+
+
+def test_what_is_tried_nowhere_else_counts_while_others_succeed() -> None:
+    """A factory with one attempt would never be decided, and one bad node would fail the whole queue."""
+    health = Health()
+    for task in (1, 2, 3):
+        assert health.failed("a", "proxy", task, final=True) == (), "it may be the recipe"
+    assert [verdict.node for verdict in health.succeeded("b", "proxy", 4)] == ["a"]
+    assert health.failed("b", "proxy", 5, final=True) == (), "b has failed since"
 
 
 def test_a_success_between_starts_the_count_anew() -> None:
     health = Health()
-    health.succeeded("b", "proxy")
-    for _ in range(2):
-        health.failed("a", "proxy")
-    assert health.succeeded("a", "proxy") == ()
-    for _ in range(2):
-        assert health.failed("a", "proxy") == ()
-    assert health.failed("b", "proxy") == ()
-    assert health.failed("a", "proxy") == (), "b has failed since"
+    fails(health, "a", 1, 2, 3)
+    assert health.succeeded("a", "proxy", 4) == ()
+    assert [health.succeeded("b", "proxy", task) for task in (1, 2, 3)] == [(), (), ()]
 
 
 def test_a_verdict_is_repeated_until_it_is_known_to_be_carried_out() -> None:
     health = Health()
-    health.succeeded("b", "proxy")
-    assert [len(health.failed("a", "proxy")) for _ in range(4)] == [0, 0, 1, 1]
+    fails(health, "a", 1, 2, 3)
+    assert [len(health.succeeded("b", "proxy", task)) for task in (1, 2, 3, 9)] == [0, 0, 1, 1]
+    assert len(health.failed("a", "proxy", 4)) == 1
     health.quarantine("a", "proxy")
-    assert health.failed("a", "proxy") == ()
+    assert health.succeeded("b", "proxy", 4) == ()
     assert health.factories_of("a") == ("proxy",)
     assert health.factories_of("b") == ()
 
 
 def test_who_is_released_has_to_fail_as_often_again() -> None:
     health = Health()
-    health.succeeded("b", "proxy")
-    for _ in range(3):
-        health.failed("a", "proxy")
+    fails(health, "a", 1, 2, 3)
+    for task in (1, 2, 3):
+        health.succeeded("b", "proxy", task)
     health.quarantine("a", "proxy")
     health.release("a", "proxy")
     assert health.factories_of("a") == ()
-    assert [len(health.failed("a", "proxy")) for _ in range(3)] == [0, 0, 1]
+    fails(health, "a", 4, 5, 6)
+    assert [len(health.succeeded("b", "proxy", task)) for task in (4, 5, 6)] == [0, 0, 1]
 
 
-def test_who_does_not_see_what_another_node_used_has_failed() -> None:
+def test_no_more_is_remembered_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "UNDECIDED_MAX", 3)
     health = Health()
-    health.succeeded("b", "proxy")
-    for task in range(3):
-        health.doubted(task, "a")
-    assert [len(health.settled(task, "b", "proxy")) for task in range(4)] == [0, 0, 1, 0], "nobody doubted the last"
-
-
-def test_what_came_later_was_missed_by_nobody() -> None:
-    health = Health()
-    health.succeeded("b", "proxy")
-    for task in range(9):
-        health.doubted(task, "a")
-        health.doubted(task, "b")
-        assert health.settled(task, "b", "proxy") == (), "b itself has missed it before"
-
-
-def test_old_doubts_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health_module, "DOUBTS_KEPT", 2)
-    health = Health()
-    health.succeeded("b", "proxy")
-    for task in range(5):
-        health.doubted(task, "a")
-    assert [len(health.settled(task, "b", "proxy")) for task in range(5)] == [0] * 5, "of two it is not enough"
+    fails(health, "a", *range(1, 5))
+    assert [len(health.succeeded("b", "proxy", task)) for task in range(1, 5)] == [0, 0, 0, 1]

@@ -238,7 +238,7 @@ def test_what_is_not_the_nodes_fault_is_not_held_against_it(book: Book, permanen
     book.submit()
     (order,) = book.dispatch()
     book.fail(order, permanent=permanent, blame=blame)
-    assert c.AttemptOver("a", 1, 1, "failed", blame=False) in book.facts
+    assert c.AttemptOver("a", 1, 1, "failed", blame=False, final=permanent) in book.facts
 
 
 # --- what a node sees of a volume, and volumes that are full ---
@@ -250,7 +250,8 @@ def test_what_one_node_sees_of_a_volume_is_the_truth_once_another_sees_it(book: 
         (order,) = book.dispatch(view(name), at=AT + 10**9)
         assert book.task(1).state is TaskState.RUNNING, "one node may be wrong"
         assert book.fail(order, cause=Cause.VIEW)
-        assert c.AttemptOver(name, 1, order.attempt, "failed", doubt=True) in book.facts, "nobody is blamed yet"
+        over = c.AttemptOver(name, 1, order.attempt, "failed", doubt=True, final=name == "b")
+        assert over in book.facts, "nobody is blamed yet"
     assert (book.task(1).state, book.task(1).failures, book.task(1).error) == (TaskState.FAILED, 2, "it died")
     assert book.job(job.id).state is JobState.FAILED
 
@@ -353,7 +354,7 @@ def test_a_publish_that_did_not_happen_is_settled_once(book: Book, permanent: bo
     book.grant(order)
     assert book.do(unsettle)
     assert (book.task(1).state, book.task(1).failures) == (after, 1)
-    assert c.AttemptOver("a", 1, 1, "failed", blame=False) in book.facts
+    assert c.AttemptOver("a", 1, 1, "failed", blame=False, final=permanent) in book.facts
     assert not book.do(unsettle)
     assert not book.finish(order)
 
