@@ -13,6 +13,7 @@ from fa.core import commands as c
 from fa.core import work as w
 from fa.core.crew import Crew, Effects
 from fa.core.ledger import Outcome
+from fa.core.losses import with_its_life, with_its_node
 from fa.core.members import RESEND_AFTER, Member, is_older, proves_nothing, stray_run, trace, volumes_of
 from fa.core.model import NodeMode, NodeRow
 from fa.core.runs import Run
@@ -100,7 +101,7 @@ class Attendance:
                 effects.append(w.Tell(member.name, w.Stop(*run.key, "it does not count any more")))
             else:
                 self.ended(member.name, run.key)
-        return effects + self._give_away(seen.vanished, f"{member.name} no longer runs it", now)
+        return effects + self._give_away(seen.vanished, with_its_life(member.name), now)
 
     def tell(self, run: Run, now: Moment) -> Effects:
         """Its order, or its grant once it is granted, to its own node."""
@@ -188,7 +189,7 @@ class Attendance:
         for node in self._crew.runs.nodes():
             if self._is_away(node):
                 self._help_at = later
-                effects += self._give_away(self._crew.runs.on(node), f"{node} was lost", now)
+                effects += self._give_away(self._crew.runs.on(node), with_its_node(node), now)
         for member in self._crew.members:
             if member.ill_since and self._crew.runs.on(member.name):
                 self._help_at = later

@@ -27,6 +27,7 @@ from fa.core.commands import (
     Unsettle,
 )
 from fa.core.lifecycle import TaskEvent, TaskState
+from fa.core.losses import HELD_AFTER, hold, losses_of
 from fa.core.model import Attempt, AttemptState, Cause, FactoryVersion, Group, Job, NodeMode, Task
 from fa.core.recipe_path import RESERVED_FOLDER
 from fa.core.scheduling import Board, still_blocked
@@ -276,7 +277,8 @@ def _said_another(change: Change, task: Task, node: str, error: str) -> bool:
 
 
 def give_away(change: Change, command: GiveAway) -> tuple[tuple[int, int], ...]:
-    """Queue lost attempts again at their old place. Gives back those that are granted: they must be settled first."""
+    """Queue lost attempts again at their old place; after the second loss of a node in a row later, after some more on
+    hold. Gives back those that are granted: they must be settled first."""
     granted = []
     for number, attempt_number in command.attempts:
         current = change.current(number, attempt_number)
@@ -287,10 +289,19 @@ def give_away(change: Change, command: GiveAway) -> tuple[tuple[int, int], ...]:
             granted.append((number, attempt_number))
             continue
         change.end_attempt(attempt, AttemptState.LOST, command.at, command.reason, stop=True)
-        change.move(task, TaskEvent.REQUEUE, node="", error=command.reason)
+        _requeue_lost(change, task, command)
         change.settle_job(change.job(task.job), command.at)
     change.fact(TasksReady())
     return tuple(granted)
+
+
+def _requeue_lost(change: Change, task: Task, command: GiveAway) -> None:
+    losses = losses_of(change, task)
+    again = losses % HELD_AFTER  # a release begins a new row
+    later = command.at + _backoff(again - 1) if again > 1 else None
+    queued = change.move(task, TaskEvent.REQUEUE, node="", error=command.reason, deferred_until=later)
+    if losses and not again:
+        hold(change, queued, command.at)
 
 
 def unsettle(change: Change, command: Unsettle) -> bool:

@@ -19,6 +19,7 @@ from fa.core.commands import (
     TasksReady,
 )
 from fa.core.lifecycle import ACTIVE, JobState, TaskEvent, TaskState, allows
+from fa.core.losses import released
 from fa.core.model import AttemptState, FactoryVersion, Group, Job, NewJob, Task
 from fa.core.places import Place, parse_place
 from fa.core.recipe_path import DestinationError, destination_values, render_destination
@@ -154,6 +155,7 @@ def _cancel(change: Change, job: Job, command: ActOnJobs) -> Job:
     stoppable = [task for task in tasks if allows(task.state, TaskEvent.CANCEL)]
     if not stoppable:
         raise _nothing_to_cancel(job, tasks)
+    released(change, job.id, stoppable, command.at)
     for task in stoppable:
         _stop_attempt(change, task, command.at)
         change.move(task, TaskEvent.CANCEL, node="", error=f"cancelled by {command.by or 'an operator'}")
@@ -204,6 +206,7 @@ def _hold_or_release(
     movable = [task for task in tasks if allows(task.state, event)]
     if not movable and not any(task.state is after for task in tasks):
         raise Conflict(f"Job {job.id} is {job.state}: nothing of it {before}.")
+    released(change, job.id, movable, command.at)
     for task in movable:
         change.move(task, event)
     if movable:

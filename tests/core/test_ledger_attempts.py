@@ -334,6 +334,50 @@ def test_lost_attempts_go_back_to_their_old_place_and_are_no_failures(book: Book
     assert [order.job for order in book.dispatch(view("b", slots=1))] == [first.id]
 
 
+def lose(book: Book, reason: str = "{} was lost", at: int = AT) -> Task:
+    """Run the task on the next of two nodes, which is lost meanwhile."""
+    name = "ab"[book.task(1).attempt % 2]
+    (order,) = book.dispatch(view(name), at=at)
+    book.do(c.GiveAway(((1, order.attempt),), reason.format(name), at))
+    return book.task(1)
+
+
+def test_a_task_that_loses_its_node_each_time_is_held(book: Book) -> None:
+    """It may be what kills them; a hold loses nothing, and a person who releases it has seen the alert."""
+    job, at, waits = book.submit(), AT, []
+    for reason in ("{} was lost", "{} no longer runs it", "{} was lost", "{} was lost"):
+        task = lose(book, reason, at)
+        waits.append((task.deferred_until or at) - at)
+        at = task.deferred_until or at
+        assert (task.state, task.failures, task.blocked) == (TaskState.QUEUED, 0, ())
+    assert waits == [0, 5_000, 10_000, 20_000]
+    task = lose(book, at=at)
+    assert (task.state, task.deferred_until, book.job(job.id).state) == (TaskState.HELD, None, JobState.HELD)
+    told = "its node was lost each of the last 5 times it ran; release it with `fa job release 1` when you know why"
+    (alert,) = book.tables.open_alerts()
+    assert (alert.kind, alert.subject) == ("job.losses", "job/1") and told in alert.text and told == task.error
+    assert book.dispatch(at=at) == ()
+
+    book.act(JobAction.RELEASE, job.id)
+    assert book.tables.open_alerts() == []
+    assert [lose(book, at=at + 10**6 * n).state for n in range(5)] == ["queued"] * 4 + ["held"], "as often again"
+    book.act(JobAction.CANCEL, job.id)
+    assert book.tables.open_alerts() == []
+
+
+def test_what_is_not_the_loss_of_a_node_does_not_count_as_one(book: Book) -> None:
+    """Nodes that are stopped in order, volumes in trouble; and any other end starts the count anew."""
+    book.submit()
+    for _ in range(12):
+        assert lose(book, "{} stopped it").deferred_until is None
+    for n in range(3):
+        assert lose(book, at=AT + 10**6 * n).state is TaskState.QUEUED
+        assert lose(book, "volume san on {} is in trouble", at=AT + 10**6 * n + 10**5).state is TaskState.QUEUED
+    (order,) = book.dispatch(at=AT + 10**8)
+    book.fail(order, at=AT + 10**8)
+    assert [lose(book, at=AT + 10**9 + 10**6 * n).state for n in range(5)] == ["queued"] * 4 + ["held"]
+
+
 def test_a_granted_attempt_is_not_given_away_it_must_be_settled(book: Book) -> None:
     book.submit()
     (order,) = book.dispatch()
