@@ -135,7 +135,9 @@ class Attendance:
         ill = {volume: why for word, why in reversed(offer.view.unhealthy) for volume in volumes_of([word])}
         before = volumes_of(offer.view.offers) if member.ill is None else sorted(member.ill)
         known, member.ill = member.ill or {}, ill
-        member.ill_since = {word: member.ill_since.get(word, now.mono) for word, _ in offer.view.unhealthy}
+        full = {volume.name for volume in offer.volumes if volume.state == "full"}  # what runs there may still end well
+        words = [word for word, _ in offer.view.unhealthy if not full.intersection(volumes_of([word]))]
+        member.ill_since = {word: member.ill_since.get(word, now.mono) for word in words}
         if ill and self._help_at is None:
             self._help_at = now.mono + RESEND_AFTER
         effects: Effects = []

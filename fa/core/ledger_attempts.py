@@ -35,6 +35,7 @@ from fa.errors import Conflict
 
 BACKOFF_FIRST_MS = 5_000
 BACKOFF_LONGEST_MS = 300_000
+ROOM_LONGEST_MS = 60_000  # a node that knows that there is still no room says so at once
 DOUBLINGS_MAX = 8  # of the wait; by then it is the longest
 LOOK_BACK = 16  # attempts of a task that are asked whether another node said the same
 HEADS_AT_ONCE = 4  # read of a group's queue per query, once its first one was given away
@@ -242,7 +243,7 @@ def _end(
 def _fail_task(change: Change, task: Task, node: str, command: FailAttempt | Unsettle, error: str) -> None:
     job, at = change.job(task.job), command.at
     if command.cause is Cause.ROOM:
-        _wait(change, task, at, _backoff(task.attempt), error=error)
+        _wait(change, task, at, min(_backoff(task.attempt), ROOM_LONGEST_MS), error=error)
     elif command.permanent or (command.cause is Cause.VIEW and _said_another(change, task, node, error)):
         change.move(task, TaskEvent.FAIL, node="", failures=task.failures + 1, error=error)
     else:

@@ -63,7 +63,7 @@ class WorkBeat:
 
 @dataclass(frozen=True, slots=True)
 class VolumeHealth:
-    """One volume as a node sees it. `state`: healthy, read-only, disconnected, hung, foreign; sizes in bytes."""
+    """One volume as a node sees it. `state`: healthy, full, read-only, disconnected, hung, foreign; sizes in bytes."""
 
     name: str
     path: str

@@ -13,7 +13,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,10 +27,12 @@ from fa.errors import FaError
 from fa.node import parts
 from fa.node.beneath import folder_beneath, let_go, open_beneath, split
 from fa.node.failpoints import reached
+from fa.node.mishap import NO_ROOM, Hopeless, NoRoom, NotFromHere, ScratchFull, failed, failed_by
 from fa.node.probes import Probes
-from fa.node.volumes import VolumeGone, Volumes
+from fa.node.shortage import PLENTY, Shortages, space_of
+from fa.node.volumes import Volumes
 from fa.replication.durable import sync_folder
-from fa.transcode.errors import BadSource
+from fa.transcode import classify
 from fa.transcode.perform import EncodeFailure, EncodeRequest, EncodeResult, Report, perform
 from fa.transcode.sandbox import Sandbox
 from fa.transcode.tools import Tools
@@ -38,24 +40,11 @@ from fa.transcode.tools import Tools
 log = logging.getLogger(__name__)
 
 COPY_CHUNK = 8 << 20
-_PERMANENT = {errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EXDEV}
-_FROM_HERE = {errno.EROFS, errno.EACCES, errno.EPERM}  # another node may be allowed to
+_CRUMBS = 64 << 10  # bytes; where no more is free, an encode failed of that, whatever its tool said
 
 Show = Callable[[Running], None]
 
 _recipe = lru_cache(maxsize=64)(parse_factory)  # a factory is a value, and most attempts are of the same few
-
-
-class Hopeless(FaError):
-    """Trying this attempt again cannot help."""
-
-    code = "attempt-hopeless"
-
-
-class NotFromHere(FaError):
-    """It cannot be done as this node sees the volume; another one may see it otherwise."""
-
-    code = "attempt-not-from-here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +59,7 @@ class Workshop:
     localise: bool
     programs: Mapping[str, str]
     probes: Probes = field(default_factory=Probes)
+    shortages: Shortages = field(default_factory=Shortages)
 
     def log_of(self, task: int, attempt: int) -> Path:
         return self.logs / f"{task}-{attempt}.log"
@@ -95,7 +85,7 @@ async def carry_out(shop: Workshop, order: Order, show: Show) -> Encoded | Attem
         if product is None:
             raise Hopeless(f"Factory {order.factory} has no product {order.product}.")
         by_name = bool(product.exec) and not (recipe.localise or shop.localise)
-        source = await asyncio.to_thread(_prepare, shop.volumes, order, recipe, by_name)
+        source = await asyncio.to_thread(_prepare, shop, order, recipe, by_name)
         part = _part_for(order)
         try:
             return await _encode(shop, order, recipe, product, source, part, show)
@@ -105,25 +95,20 @@ async def carry_out(shop: Workshop, order: Order, show: Show) -> Encoded | Attem
     except asyncio.CancelledError:
         await _clean(shop, part)
         raise
-    except FaError as error:
+    except (FaError, OSError) as error:
         await _clean(shop, part)
-        hopeless, cause = isinstance(error, Hopeless | BadSource), _cause(error)
-        return _failed(order, _named(str(error), source, order), hopeless, not isinstance(error, VolumeGone), cause)
-    except OSError as error:
-        await _clean(shop, part)
-        return _failed(order, _say(error, order), error.errno in _PERMANENT, cause=_cause(error))
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            await _note_shortage(shop, order, error.errno == errno.EDQUOT)
+        mishap = failed_by(order, error)
+        return replace(mishap, error=_named(mishap.error, source, order))
 
 
-def _failed(
-    order: Order, sentence: str, permanent: bool, blame: bool = True, cause: Cause = Cause.OTHER
-) -> AttemptFailed:
-    return AttemptFailed(order.task, order.attempt, sentence, permanent, blame and not permanent, cause)
-
-
-def _cause(error: FaError | OSError) -> Cause:
-    if isinstance(error, NotFromHere) or (isinstance(error, OSError) and error.errno in _FROM_HERE):
-        return Cause.VIEW
-    return Cause.OTHER
+async def _note_shortage(shop: Workshop, order: Order, quota: bool) -> None:
+    try:
+        root = shop.volumes.root(parse_place(order.destination).volume, room=False)
+        shop.shortages.found(order.task, await asyncio.to_thread(space_of, root), quota)
+    except (FaError, OSError) as error:
+        log.warning("what is free for %s could not be seen: %s", order.destination, error)
 
 
 def _named(sentence: str, source: Source | None, order: Order) -> str:
@@ -131,25 +116,19 @@ def _named(sentence: str, source: Source | None, order: Order) -> str:
     return sentence.replace(source.path, order.source) if source else sentence
 
 
-def _say(error: OSError, order: Order) -> str:
-    words = error.strerror or str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The volume of {order.destination} is full. Make room, then retry the job."
-    return f"{order.source} → {order.destination}: {words}. Look at the volumes and their permissions."
-
-
 def _part_for(order: Order) -> Place:
     owner = parts.Owner(order.node, order.boot)
     return parts.new_part(parse_place(order.destination).volume, owner, order.job, order.product, order.attempt)
 
 
-def _prepare(volumes: Volumes, order: Order, recipe: Factory, by_name: bool) -> Source:
+def _prepare(shop: Workshop, order: Order, recipe: Factory, by_name: bool) -> Source:
     """Look at the destination, make the folder for parts, and open the source. Blocking. `by_name`: a site's tool gets
     the path as the volume has it."""
     source = parse_place(order.source)
-    source_root = volumes.root(source.volume, write=False)
+    source_root = shop.volumes.root(source.volume, write=False)
     final = parse_place(order.destination)
-    root = volumes.root(final.volume)
+    root = shop.volumes.root(final.volume)
+    _check_room(shop, order, root)
     folder, name = split(final.path)
     try:
         with folder_beneath(root, folder, make=True) as fd:
@@ -164,6 +143,13 @@ def _prepare(volumes: Volumes, order: Order, recipe: Factory, by_name: bool) -> 
         return opened
     os.close(opened.fd)
     return Source(None, f"{source_root}/{source.path}", opened.bytes)
+
+
+def _check_room(shop: Workshop, order: Order, root: str) -> None:
+    space = space_of(root)
+    if shop.shortages.lasts(order.task, space):
+        words = f"Its output found no room on volume {parse_place(order.destination).volume}, and there is no more now"
+        raise NoRoom(f"{words}: {space.free // 1024} KiB.", hint="Make room there; it goes on by itself.")
 
 
 def _check_free(fd: int, name: str, final: Place, recipe: Factory) -> None:
@@ -249,11 +235,30 @@ async def _conclude(
     order: Order, result: EncodeResult | EncodeFailure, part: Place, source: Source, shop: Workshop
 ) -> Encoded | AttemptFailed:
     if isinstance(result, EncodeFailure):
-        await _clean(shop, part)
-        return _failed(order, _named(result.sentence, source, order), result.permanent, result.code != "surroundings")
+        return await _conclude_failure(order, result, part, source, shop)
     reached("part durable")
     made = Output(order.destination, result.digest.bytes, result.digest.sha256)
     return Encoded(order.task, order.attempt, str(part), made)
+
+
+async def _conclude_failure(
+    order: Order, failure: EncodeFailure, part: Place, source: Source, shop: Workshop
+) -> AttemptFailed:
+    sentence = _named(failure.sentence, source, order)
+    full = await asyncio.to_thread(_found_no_room, shop.volumes.root(part.volume, room=False), failure)
+    await _clean(shop, part)
+    if full:
+        await _note_shortage(shop, order, failure.code == classify.QUOTA)
+        return failed(order, sentence, False, blame=False, cause=Cause.ROOM)
+    return failed(order, sentence, failure.permanent, failure.code not in classify.SURROUNDED)
+
+
+def _found_no_room(root: str, failure: EncodeFailure) -> bool:
+    """While its part is there still. The words of a tool may be about another disk, such as that of its temporary
+    files, and a tool may have none. Blocking."""
+    space = space_of(root)
+    full = failure.code == classify.NO_ROOM and space.free * PLENTY <= space.total
+    return full or failure.code == classify.QUOTA or space.free <= min(_CRUMBS, space.total // 10)
 
 
 class _Durable:
@@ -302,6 +307,10 @@ async def _localise(source: Source, local: Path, order: Order, show: Show) -> No
     stop = threading.Event()
     try:
         await asyncio.to_thread(_copy, source.fd, source.bytes, local, order, show, stop)
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise ScratchFull(f"There is no room in {local.parent} for a copy of {order.source}.") from None
+        raise
     finally:
         stop.set()
 
@@ -323,6 +332,6 @@ async def _clean(shop: Workshop, part: Place | None) -> None:
     if part is None:
         return
     try:
-        await asyncio.to_thread(parts.remove_part, shop.volumes.root(part.volume), part.path)
+        await asyncio.to_thread(parts.remove_part, shop.volumes.root(part.volume, room=False), part.path)
     except (FaError, OSError) as error:
         log.warning("the part %s could not be removed: %s; the sweep does it", part, error)

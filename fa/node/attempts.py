@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fa.core import work as w
+from fa.core.commands import Order
 from fa.core.places import parse_place
 from fa.core.work import Key, PublishResult
 from fa.errors import FaError
@@ -27,10 +28,17 @@ class Attempts:
         self._post = post
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._orders: dict[Key, Order] = {}
         self._others: set[asyncio.Task[None]] = set()
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """Of the attempts that may write a part now."""
+        return tuple(self._orders.values())
 
     def start(self, effect: w.StartAttempt) -> None:
         key = (effect.order.task, effect.order.attempt)
+        self._orders[key] = effect.order
         self._tasks[key] = asyncio.create_task(self._run(effect), name=f"attempt-{key[0]}-{key[1]}")
 
     async def _run(self, effect: w.StartAttempt) -> None:
@@ -45,6 +53,7 @@ class Attempts:
             self._post(w.AttemptFailed(*key, f"fa failed: {trouble}", False))
         finally:
             self._tasks.pop(key, None)
+            self._orders.pop(key, None)
 
     def _show(self, running: w.Running) -> None:
         """From the loop, or from the thread that copies."""
@@ -67,7 +76,7 @@ class Attempts:
         key = (effect.task, effect.attempt)
         try:
             part = parse_place(effect.part)
-            root = self._shop.volumes.root(part.volume)
+            root = self._shop.volumes.root(part.volume, room=False)
             result, error = await asyncio.to_thread(publish, root, part.path, effect.output, effect.replace, _digest)
         except (FaError, OSError) as trouble:
             result, error = PublishResult.TROUBLE, str(trouble)
@@ -81,7 +90,7 @@ class Attempts:
     async def _discard(self, part: str) -> None:
         place = parse_place(part)
         try:
-            await asyncio.to_thread(parts.remove_part, self._shop.volumes.root(place.volume), place.path)
+            await asyncio.to_thread(parts.remove_part, self._shop.volumes.root(place.volume, room=False), place.path)
         except (FaError, OSError) as trouble:
             log.warning("the part %s could not be removed: %s; the sweep does it", part, trouble)
 

@@ -71,7 +71,7 @@ class NodeStatus:
 
 @dataclass(frozen=True, slots=True)
 class VolumeStatus:
-    """One volume as one node sees it. `state`: healthy, disconnected, foreign, read-only, slow."""
+    """One volume as one node sees it. `state`: healthy, full, read-only, disconnected, hung, foreign."""
 
     name: str
     node: str

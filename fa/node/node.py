@@ -144,7 +144,7 @@ class Node:
         node._background(node.guards.run())
         node._background(node.votes.run())
         owner = Owner(settings.node.name, identity.boots)
-        node._background(Sweeper(owner, node._shop.volumes, node.machine.worker).run())
+        node._background(Sweeper(owner, shop.volumes, node.machine.worker, node.attempts).run())
         node._background(remove_old_logs(shop.logs, settings.retention.logs_seconds))
         return node
 

@@ -39,7 +39,7 @@ def _sort(volume: VolumeHealth, offers: set[str], unhealthy: dict[str, str]) -> 
     why = f"{volume.state}: {volume.why}"
     if volume.state == "healthy":
         offers |= {read, write}
-    elif volume.state == "read-only":
+    elif volume.state in ("read-only", "full"):
         offers.add(read)
         unhealthy[write] = why
     else:

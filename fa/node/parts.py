@@ -25,9 +25,14 @@ class Owner:
 def new_part(volume: str, owner: Owner, job: int, product: str, attempt: int) -> Place:
     """A name that no attempt had or will have, and that nobody outside can guess. It has no suffix on purpose: what is
     half-written must not look like media to anybody."""
+    name = f"{secrets.token_hex(8)}~{owner.boot}~{owner.node}"
+    return Place(volume, beginning(job, product, attempt) + name)
+
+
+def beginning(job: int, product: str, attempt: int) -> str:
+    """How the paths of all parts of this attempt begin."""
     safe = "".join(char if char.isascii() and char.isalnum() else "-" for char in product)[:40]
-    name = f"{job}-{safe}-{attempt}-{secrets.token_hex(8)}~{owner.boot}~{owner.node}"
-    return Place(volume, f"{PART_FOLDER}/{name}")
+    return f"{PART_FOLDER}/{job}-{safe}-{attempt}-"
 
 
 def owner_of(path: str) -> Owner | None:

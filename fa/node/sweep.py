@@ -1,8 +1,11 @@
-"""Removes parts that nobody will publish: those of this node's earlier lives, and those of nodes that never came back.
+"""Removes parts that nobody will publish: those of this node's attempts that are over and could not clean up after
+themselves, those of its earlier lives, and those of nodes that never came back.
 
-A granted part must not go before its grant has come again. The coordinator repeats grants every two seconds to a node
-that it hears, so a part of an earlier life that nothing here refers to, after the node has reported for some time, is
-an orphan. Those of other nodes are left alone for a day."""
+A part that is, or may yet be, granted must not go (SAFETY.md R9). One of this life is referred to by its attempt while
+that runs, then by its report until that was granted or refused, then by its publish until that is over: what none of
+them names is an orphan. Of an earlier life only the coordinator knows: it repeats grants every two seconds to a node
+that it hears, so what nothing here refers to, after the node has reported for some time, is one as well. Those of other
+nodes are left alone for a day."""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from collections.abc import Iterable
 from fa.core.worker import Worker
 from fa.errors import FaError
 from fa.node import parts
+from fa.node.attempts import Attempts
 from fa.node.clock import wall_ms
 from fa.node.parts import Owner
 from fa.node.volumes import Volumes
@@ -24,22 +28,27 @@ FOREIGN_AFTER = 24 * 3600.0  # seconds since it was last written
 
 
 class Sweeper:
-    def __init__(self, me: Owner, volumes: Volumes, worker: Worker) -> None:
+    def __init__(self, me: Owner, volumes: Volumes, worker: Worker, attempts: Attempts) -> None:
         self._me = me
         self._volumes = volumes
         self._worker = worker
+        self._attempts = attempts
         self._seen: set[str] = set()  # orphans at the last look, volume:path
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             await asyncio.sleep(EVERY)
-            if self._worker.coordinator is None:
-                self._seen.clear()
-                continue
-            for volume in self._volumes.status():
-                if volume.state == "healthy":
-                    await self._sweep(volume.name, volume.path)
+            await self.look()
+
+    async def look(self) -> None:
+        """Note what seems to be an orphan, and remove what seemed so before."""
+        if self._worker.coordinator is None:
+            self._seen.clear()
+            return
+        for volume in self._volumes.status():
+            if volume.state in ("healthy", "full"):
+                await self._sweep(volume.name, volume.path)
 
     async def _sweep(self, volume: str, root: str) -> None:
         try:
@@ -56,10 +65,11 @@ class Sweeper:
         return {place for place in self._seen if not place.startswith(f"{volume}:")}
 
     def _orphans(self, found: Iterable[tuple[str, float]]) -> list[str]:
-        return [path for path, written in found if self._is_orphan(path, written)]
+        busy = tuple(parts.beginning(order.job, order.product, order.attempt) for order in self._attempts.orders)
+        return [path for path, written in found if self._is_orphan(path, written) and not path.startswith(busy)]
 
     def _is_orphan(self, path: str, written: float) -> bool:
         owner = parts.owner_of(path)
         if owner and owner.node == self._me.node:
-            return owner.boot < self._me.boot
+            return owner.boot <= self._me.boot
         return wall_ms() / 1000 - written > FOREIGN_AFTER

@@ -15,21 +15,24 @@ from typing import Any
 
 IDENTITY = ".fa/volume.json"
 IDENTITY_BYTES_MAX = 4096
+NO_ROOM = "nothing more can be written there. Make room, then work goes on by itself"
 
 
 def look(root: str, array_id: str, name: str) -> dict[str, Any]:
-    """`{state, why, free, total}`: healthy, disconnected, foreign or read-only. Blocks as long as the mount does."""
+    """`{state, why, free, total}`: healthy, full, disconnected, foreign or read-only. Blocks as long as the mount
+    does. What is foreign is not written to."""
+    sizes: dict[str, int] = {}
     try:
         Path(root).stat()
         found = identity(root)
         space = os.statvfs(root)
+        sizes = {"free": space.f_bavail * space.f_frsize, "total": space.f_blocks * space.f_frsize}
+        if found.get("array_id") != array_id or found.get("volume") != name:
+            owner = "this array" if found.get("array_id") == array_id else "another array"
+            return {"state": "foreign", "why": f"{root} is volume {found.get('volume')!r} of {owner}", **sizes}
         _write_a_little(root)
     except OSError as error:
-        return {"state": _state_of(error), "why": _say(error, root)}
-    sizes = {"free": space.f_bavail * space.f_frsize, "total": space.f_blocks * space.f_frsize}
-    if found.get("array_id") != array_id or found.get("volume") != name:
-        owner = "this array" if found.get("array_id") == array_id else "another array"
-        return {"state": "foreign", "why": f"{root} is volume {found.get('volume')!r} of {owner}", **sizes}
+        return {"state": _state_of(error), "why": _say(error, root), **sizes}
     return {"state": "healthy", "why": "", **sizes}
 
 
@@ -52,12 +55,16 @@ def _write_a_little(root: str) -> None:
 
 
 def _state_of(error: OSError) -> str:
-    return "read-only" if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC) else "disconnected"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "full"
+    return "read-only" if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) else "disconnected"
 
 
 def _say(error: OSError, root: str) -> str:
     if isinstance(error, FileNotFoundError):
         return f"{root} has no identity file {IDENTITY}: nothing is mounted there, or not this volume"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NO_ROOM
     return f"{root}: {error.strerror}"
 
 

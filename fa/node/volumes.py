@@ -16,10 +16,12 @@ from fa.core.work import VolumeHealth
 from fa.errors import FaError
 from fa.node.browse import Browser
 from fa.node.helper import Helper, HelperEnded, helper_command
+from fa.node.volume_probe import NO_ROOM
 
 log = logging.getLogger(__name__)
 
 PERIOD = 2.0  # seconds between looks
+CRUMBS_BYTES, CRUMBS_SHARE = 64 << 20, 1000  # a volume with less free than that, and than one of so many, is full
 
 
 class VolumeGone(FaError):
@@ -27,6 +29,12 @@ class VolumeGone(FaError):
 
     code = "volume-gone"
     status = 503
+
+
+class VolumeFull(VolumeGone):
+    """The volume has no room. Make room there."""
+
+    code = "volume-full"
 
 
 class Volumes:
@@ -63,13 +71,17 @@ class Volumes:
     def status(self) -> tuple[VolumeHealth, ...]:
         return tuple(self._status.values())
 
-    def root(self, name: str, *, write: bool = True) -> str:
+    def root(self, name: str, *, write: bool = True, room: bool = True) -> str:
         """Where a volume is mounted. Raises `VolumeGone` with a sentence when it is unknown or not healthy; one that is
-        read-only is good enough for who does not `write`."""
+        read-only is good enough for who does not `write`, and a full one for who needs no `room`: to remove something,
+        to rename it."""
         status = self._status.get(name)
         if status is None:
             raise VolumeGone(f"Volume {name} is not set up on node {self._node}.")
-        if status.state != "healthy" and (write or status.state != "read-only"):
+        if status.state == "full":
+            if write and room:
+                raise VolumeFull(f"Volume {name} on node {self._node} is full: {status.why}.")
+        elif status.state != "healthy" and (write or status.state != "read-only"):
             raise VolumeGone(f"Volume {name} on node {self._node} is {status.state}: {status.why}.")
         return status.path
 
@@ -89,9 +101,10 @@ class Volumes:
 
     def _note(self, name: str, root: str, answer: Mapping[str, Any]) -> None:
         before = self._status[name]
-        status = VolumeHealth(
-            name, root, str(answer["state"]), str(answer["why"]), answer.get("free"), answer.get("total")
-        )
+        state, why, free, total = answer["state"], answer["why"], answer.get("free"), answer.get("total")
+        if state == "healthy" and _has_crumbs_only(free, total, before.state == "full"):
+            state, why = "full", NO_ROOM
+        status = VolumeHealth(name, root, str(state), str(why), free, total)
         self._status[name] = status
         changed = (before.state, before.why) != (status.state, status.why)
         if changed:
@@ -104,6 +117,13 @@ class Volumes:
         was = self._low.get(status.name, False)
         self._low[status.name] = self._space.is_low(status.free, status.total, was)
         return self._low[status.name] is not was
+
+
+def _has_crumbs_only(free: int | None, total: int | None, was_full: bool) -> bool:
+    """So little that nothing would be done with it; twice as much once it was full, so that it does not flap."""
+    if free is None or not total:
+        return False
+    return free < min(CRUMBS_BYTES, total // CRUMBS_SHARE) * (2 if was_full else 1)
 
 
 async def _look(prober: Helper, timeout: float) -> Mapping[str, Any]:

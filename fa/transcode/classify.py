@@ -29,6 +29,12 @@ _GRAPH = re.compile(r"Failed to inject frame into filter|Error (re)?initializing
 
 _ASKED = re.compile(r"Exiting normally, received signal (\d+)")
 
+_ROOM = re.compile(r"No space left on device", re.IGNORECASE)
+_QUOTA = re.compile(r"Disk quota exceeded", re.IGNORECASE)
+SURROUNDINGS, NO_ROOM, QUOTA = "surroundings", "no-room", "quota"
+SURROUNDED = frozenset({SURROUNDINGS, NO_ROOM, QUOTA})
+"""Codes of what the surroundings cause; the last two by the words alone, which may be about any disk."""
+
 LAUNCH_FAILED = (125, 126, 127)
 """What a shell and the programs of util-linux answer when they cannot start the command behind them."""
 
@@ -55,7 +61,8 @@ def classify(returncode: int, errors: tuple[str, ...], lines: tuple[str, ...], *
     if stalled:
         return Verdict(False, "stalled", "No picture, byte or processor time for too long; the encode was ended.")
     if is_transient(said) and not _GRAPH.search(said):
-        return Verdict(False, "surroundings", f"Reading or writing failed: {said} Look at the volumes and their space.")
+        code = NO_ROOM if _ROOM.search(said) else QUOTA if _QUOTA.search(said) else SURROUNDINGS
+        return Verdict(False, code, f"Reading or writing failed: {said} Look at the volumes and their space.")
     number = _signal(returncode, lines, what)
     if number:
         return _signalled(number, said)

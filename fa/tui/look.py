@@ -80,6 +80,7 @@ MONITORS = {
 }
 VOLUMES = {
     "healthy": Badge("✓", "healthy", "done"),
+    "full": Badge("✗", "FULL", "fail"),
     "read-only": Badge("▲", "read-only", "warn"),
     "slow": Badge("▲", "slow", "warn"),
     "disconnected": Badge("✗", "DISCONNECTED", "fail"),

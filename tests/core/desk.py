@@ -87,11 +87,13 @@ class Desk:
             self.beat(name, boot=boot)
             self.offer(view(name, **fields), boot)
 
-    def offer(self, offered: NodeView, boot: int = 1, number: int = 1) -> None:
+    def offer(
+        self, offered: NodeView, boot: int = 1, number: int = 1, volumes: tuple[w.VolumeHealth, ...] = ()
+    ) -> None:
         stamped = NodeView(
             offered.name, offered.slots, boot=boot, offers=offered.offers, unhealthy=offered.unhealthy
         )  # fmt: skip
-        self.step(w.Told(offered.name, w.Offer(number, stamped, f"https://{offered.name}", "1")))
+        self.step(w.Told(offered.name, w.Offer(number, stamped, f"https://{offered.name}", "1", volumes)))
 
     def beat(self, name: str, *running: w.Key, boot: int | None = None, epoch: int = EPOCH, **fields: Any) -> None:
         """With these attempts; without any said, with those that should be there."""

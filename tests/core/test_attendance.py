@@ -258,6 +258,19 @@ def test_what_runs_on_a_volume_in_trouble_is_given_to_others(desk: Desk) -> None
     assert desk.said(w.Stop, "b")[0].task == 2
 
 
+def test_what_runs_on_a_full_volume_is_left_alone(desk: Desk) -> None:
+    """It fails of that by itself, or still ends well."""
+    submit(desk, 2)
+    full = (w.VolumeHealth("san", "/mnt/san", "full", "no room"),)
+    ill = (("volume:san", "full: no room"),)
+    desk.offer(view("b", offers=OFFERS - {"volume:san"}, unhealthy=ill), number=2, volumes=full)
+    desk.tick(ILL_PATIENCE + 3, beats="ab")
+    assert desk.dispatcher.runs_on("b") == ((2, 1),)
+    assert alerts(desk, "volume.ill", "node/b/san") == ["node/b/san"]
+    submit(desk, 1)
+    assert [order.node for order in desk.orders() if order.task == 3] == [], "nothing new begins there"
+
+
 def test_trouble_that_passes_costs_nothing(desk: Desk) -> None:
     submit(desk, 2)
     hang(desk, "b")

@@ -10,7 +10,7 @@ import pytest
 from fa.core import commands as c
 from fa.core import ledger_attempts
 from fa.core.commands import JobAction
-from fa.core.ledger_attempts import BACKOFF_LONGEST_MS, Refused
+from fa.core.ledger_attempts import BACKOFF_LONGEST_MS, ROOM_LONGEST_MS, Refused
 from fa.core.lifecycle import JobState, TaskState
 from fa.core.model import AttemptState, Cause, FactoryVersion, NodeMode, Output, Reserve, Task
 from fa.errors import Conflict
@@ -288,7 +288,7 @@ def test_a_full_volume_is_nobodys_fault_and_uses_up_no_attempt(book: Book) -> No
         at += waits[-1]
     task = book.task(1)
     assert (task.state, task.failures, task.blocked, task.error) == (TaskState.QUEUED, 0, (), "it died")
-    assert waits[:3] == [5_000, 10_000, 20_000] and waits[-1] == BACKOFF_LONGEST_MS
+    assert waits[:3] == [5_000, 10_000, 20_000] and waits[-1] == ROOM_LONGEST_MS
     assert book.job(job.id).state is JobState.QUEUED
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,9 +17,14 @@ from fa.core.commands import Order
 from fa.core.model import Cause, Output
 from fa.core.work import AttemptFailed, PublishResult
 from fa.node import publish as publish_module
+from fa.node import shortage
 from fa.node.attempt import Workshop, carry_out
 from fa.node.publish import publish
+from fa.node.shortage import Shortages, Space
+from fa.node.volumes import VolumeFull
+from fa.transcode import classify
 from fa.transcode.digest import digest
+from fa.transcode.perform import EncodeFailure, EncodeRequest
 
 RECIPE = """
 name = "copy"
@@ -32,11 +39,27 @@ PART = ".fa/part/1-p-1-aa~1~a"
 class Mounts:
     """`Volumes` that are all well: each is a folder below one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, full: bool) -> None:
         self._folder = folder
+        self._full = full
 
-    def root(self, name: str, *, write: bool = True) -> str:
+    def root(self, name: str, *, write: bool = True, room: bool = True) -> str:
+        if self._full and write and room:
+            raise VolumeFull(f"{name} is full.")
         return str(self._folder / name)
+
+
+def made(san: Path, full: bool = False) -> Workshop:
+    """Without any tool."""
+    mounts, nothing = cast(Any, Mounts(san.parent, full)), cast(Any, None)
+    return Workshop(mounts, nothing, nothing, san.parent, san.parent / "scratch", False, {})
+
+
+def refusing(number: int) -> Callable[..., Any]:
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise OSError(number, os.strerror(number))
+
+    return refuse
 
 
 @pytest.fixture
@@ -46,11 +69,10 @@ def san(tmp_path: Path) -> Path:
     return tmp_path / "san"
 
 
-async def failure(san: Path, source: str = "san:in/x.txt") -> AttemptFailed:
+async def failure(san: Path, source: str = "san:in/x.txt", shop: Workshop | None = None) -> AttemptFailed:
     """Of an attempt that comes to its end before it needs any tool."""
-    shop = Workshop(cast(Any, Mounts(san.parent)), *[cast(Any, None)] * 2, san.parent, san.parent, False, {})
     order = Order(1, 7, 1, "a", 1, "p", source, "san:out/1.txt", "copy", 1, RECIPE, 50, 1, "cpu", 1)
-    ended = await carry_out(shop, order, lambda running: None)
+    ended = await carry_out(shop or made(san), order, lambda running: None)
     assert isinstance(ended, AttemptFailed)
     return ended
 
@@ -86,10 +108,7 @@ async def test_a_folder_that_is_read_only_here_may_be_writable_elsewhere(
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
 async def test_a_source_that_may_not_be_read_here(san: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    def refuse(*args: Any) -> int:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr("fa.node.attempt.open_beneath", refuse)
+    monkeypatch.setattr("fa.node.attempt.open_beneath", refusing(number))
     failed = await failure(san)
     assert (failed.permanent, failed.cause) == (False, Cause.VIEW)
     assert os.strerror(number) in failed.error
@@ -109,15 +128,106 @@ def test_a_publish_that_is_refused(
     san: Path, monkeypatch: pytest.MonkeyPatch, number: int, result: PublishResult
 ) -> None:
     """Where it is said that it can no longer happen, the part is away: nobody publishes it behind our back."""
-
-    def refuse(*args: Any) -> None:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(publish_module, "rename_no_replace", refuse)
+    monkeypatch.setattr(publish_module, "rename_no_replace", refusing(number))
     (san / PART).write_text("done")
-    made = digest(san / PART)
-    output = Output("san:out/1.txt", made.bytes, made.sha256)
+    done = digest(san / PART)
+    output = Output("san:out/1.txt", done.bytes, done.sha256)
     found, said = publish(str(san), PART, output, False, lambda path: (digest(path).bytes, digest(path).sha256))
     assert found is result and os.strerror(number) in said
     assert (san / PART).exists() is (result is PublishResult.TROUBLE)
     assert not (san / "out" / "1.txt").exists()
+
+
+# --- room ---
+
+
+async def test_who_found_no_room_does_not_encode_in_vain_again(san: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    space = Space(free=40 << 20, total=1 << 30)
+    monkeypatch.setattr("fa.node.attempt.space_of", lambda root: space)
+    (san / "in" / "x.txt").write_text("film")
+    workshop = made(san)
+    with monkeypatch.context() as full:
+        full.setattr("fa.node.attempt.parts.make_part_folder", refusing(errno.ENOSPC))
+        failed = await failure(san, shop=workshop)
+    assert failed == AttemptFailed(7, 1, failed.error, False, True, Cause.ROOM)
+    assert "Make room" in failed.error
+    again = await failure(san, shop=workshop)
+    assert (again.permanent, again.cause) == (False, Cause.ROOM)
+    assert "40960 KiB" in again.error, "before anything is encoded"
+    space = Space(free=50 << 20, total=1 << 30)
+    assert "does not allow the program" in (await failure(san, shop=workshop)).error, "it is tried"
+
+
+async def test_a_full_volume_parks_what_would_write_there(san: Path) -> None:
+    workshop = made(san, full=True)
+    failed = await failure(san, shop=workshop)
+    assert (failed.permanent, failed.cause) == (False, Cause.ROOM)
+
+
+@pytest.mark.parametrize(
+    ("code", "free", "cause"),
+    [
+        (classify.NO_ROOM, 99 << 20, Cause.ROOM),
+        (classify.NO_ROOM, 900 << 20, Cause.OTHER),  # another disk is meant
+        (classify.QUOTA, 900 << 20, Cause.ROOM),
+        (classify.SURROUNDINGS, 99 << 20, Cause.OTHER),
+        ("exec-failed", 10 << 10, Cause.ROOM),  # a tool without words
+        ("exec-failed", 99 << 20, Cause.OTHER),
+    ],
+)
+async def test_an_encode_that_found_no_room_is_nobodys_fault(
+    san: Path, monkeypatch: pytest.MonkeyPatch, code: str, free: int, cause: Cause
+) -> None:
+    async def encode(request: EncodeRequest, report: Any) -> EncodeFailure:
+        Path(request.output).write_text("half")
+        return EncodeFailure(True, code, "it failed")
+
+    monkeypatch.setattr("fa.node.attempt.perform", encode)
+    monkeypatch.setattr("fa.node.attempt.space_of", lambda root: Space(free, 1000 << 20))
+    (san / "in" / "x.txt").write_text("film")
+    failed = await failure(san)
+    assert (failed.error, failed.cause, failed.permanent) == ("it failed", cause, cause is Cause.OTHER)
+    assert list((san / ".fa" / "part").iterdir()) == []
+
+
+def test_a_shortage_lasts_until_there_is_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(shortage, "monotonic", lambda: now)
+    shortages = Shortages()
+    shortages.found(7, Space(100 << 20, 10 << 30), quota=False)
+    now = 1e9
+    assert shortages.lasts(7, Space(100 << 20, 10 << 30))
+    assert shortages.lasts(7, Space(105 << 20, 10 << 30)), "a little is nothing"
+    assert not shortages.lasts(8, Space(0, 10 << 30)), "each task for itself"
+    assert not shortages.lasts(7, Space(120 << 20, 10 << 30))
+    assert not shortages.lasts(7, Space(100 << 20, 10 << 30)), "it is tried, and then seen"
+
+
+@pytest.mark.parametrize(("free", "quota"), [(9 << 30, False), (1 << 20, True)])
+def test_where_figures_do_not_show_it_it_is_tried_after_a_while(
+    monkeypatch: pytest.MonkeyPatch, free: int, quota: bool
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(shortage, "monotonic", lambda: now)
+    shortages = Shortages()
+    shortages.found(7, Space(free, 10 << 30), quota)
+    now = shortage.ASK_AGAIN - 1
+    assert shortages.lasts(7, Space(free, 10 << 30))
+    now += 1
+    assert not shortages.lasts(7, Space(free, 10 << 30))
+
+
+def test_old_shortages_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shortage, "KEPT", 2)
+    shortages, space = Shortages(), Space(1, 1 << 30)
+    for task in range(4):
+        shortages.found(task, space, quota=False)
+    assert [shortages.lasts(task, space) for task in range(4)] == [False, False, True, True]
+
+
+async def test_a_full_scratch_folder_is_the_nodes_own_trouble(san: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sendfile", refusing(errno.ENOSPC))
+    (san / "in" / "x.txt").write_text("film")
+    failed = await failure(san, shop=replace(made(san), localise=True))
+    assert failed == AttemptFailed(7, 1, failed.error, False, True, Cause.OTHER)
+    assert "There is no room in" in failed.error

@@ -57,7 +57,7 @@ def _task_sentence(task: Task, nodes: Sequence[s.WhyNode], never: bool) -> str:
     if task.state is TaskState.HELD:
         return "is held: release it to let it start"
     if task.deferred_until is not None:
-        return f"is deferred until {stamp(task.deferred_until)}"
+        return f"is deferred until {stamp(task.deferred_until)}" + (f": {task.error}" if task.error else "")
     if any(node.why is None for node in nodes):
         return "starts as soon as it is its turn"
     told = "; ".join(f"{node.node} {node.text}" for node in nodes)
