@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -192,13 +193,64 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts")
 def test_a_full_destination(array: kit.Array, small: Path) -> None:
+    """Its factory allows one try; it waits all the same, and encodes only once there is more room."""
     node = array.found("a", "--slots", "1", "--volume", f"small={small}")
-    node.post("/v1/factories", SMALL)
+    node.post("/v1/factories", SMALL.replace("[[", "attempts = 1\n[["))
     kit.make_clip(array.san / "in" / "clip.mp4", 8.0)
     (small / "ballast").write_bytes(b"\0" * (1900 << 10))
     job = _send(node, "small")
     kit.wait_until("it was tried in vain", lambda: "No space left" in (node.job(job)["tasks"][0]["error"] or ""))
     assert [path.name for path in small.iterdir() if not path.name.startswith(".")] == ["ballast"]
+    kit.wait_until("it was looked at again", lambda: "found no room" in (node.job(job)["tasks"][0]["error"] or ""))
+    assert node.job(job)["state"] == "queued"
+    assert "Make room" in node.get(f"/v1/jobs/{job}/why")["text"]
     (small / "ballast").unlink()
     kit.wait_until("it ended", lambda: kit.all_ended(node, 1))
     assert node.job(job)["state"] == "succeeded", "a full disk is no reason for ever"
+
+
+FILLING = """#!/bin/sh
+# without a word, until somebody has seen that the volume is full
+dd if=/dev/zero of="$2" bs=64k 2> /dev/null
+while [ ! -e "$1.seen" ]; do sleep 0.05; done
+exit 1
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts")
+def test_a_volume_that_an_attempt_filled_is_well_again_when_that_is_gone(array: kit.Array, small: Path) -> None:
+    tool = array.root / "fill"
+    tool.write_text(FILLING)
+    tool.chmod(0o755)
+    array.settings["a"] = {"transcode": {"exec": [str(tool)]}}
+    node = array.found("a", "--slots", "2", "--volume", f"small={small}")
+    filling = SMALL.replace('"small"', '"fill"').replace(
+        'preset = "h264-mp4"', 'exec = ["fill", "{input}", "{output}"]'
+    )
+    for text in (filling, SMALL):
+        node.post("/v1/factories", text)
+    clip = kit.make_clip(array.san / "in" / "clip.mp4", 0.4, "128x72")
+    full = _send(node, "fill")
+    kit.wait_until("it is full", lambda: _volume(node, "small")["state"] == "full")
+    assert "Make room" in _volume(node, "small")["why"]
+    waits = _send(node, "small")
+    kit.wait_until("that is told", lambda: _has_alert(node, "volume.ill", "node/a/small"))
+    why = node.get(f"/v1/jobs/{waits}/why")["text"]
+    assert "full" in why and "Make room" in why
+    assert node.job(waits)["tasks"][0]["attempt"] == 0
+    clip.with_name("clip.mp4.seen").touch()
+    kit.wait_until("it is well", lambda: _volume(node, "small")["state"] == "healthy")
+    kit.wait_until("the other is done", lambda: node.job(waits)["state"] == "succeeded")
+    kit.wait_until("the alarm is over", lambda: not _has_alert(node, "volume.ill", "node/a/small"))
+    assert node.job(full)["state"] == "queued", "it waits until there is more room than it found"
+    assert list((small / ".fa" / "part").iterdir()) == []
+
+
+def _volume(node: kit.Node, name: str) -> Any:
+    there = (volume for volume in node.get("/v1/volumes")["items"] if volume["name"] == name)
+    return next(there, {"state": "not told yet"})
+
+
+def _has_alert(node: kit.Node, kind: str, subject: str) -> bool:
+    alerts = node.get("/v1/alerts")["items"]
+    return any((one["kind"], one["subject"], one["cleared_at"]) == (kind, subject, None) for one in alerts)
