@@ -29,11 +29,13 @@ from fa.node.beneath import folder_beneath, let_go, open_beneath, split
 from fa.node.failpoints import reached
 from fa.node.mishap import NO_ROOM, Hopeless, NoRoom, NotFromHere, ScratchFull, failed, failed_by
 from fa.node.probes import Probes
+from fa.node.replacing import Destination, InTheWay, look
 from fa.node.shortage import PLENTY, Shortages, space_of
 from fa.node.volumes import Volumes
 from fa.replication.durable import sync_folder
 from fa.transcode import classify
 from fa.transcode.perform import EncodeFailure, EncodeRequest, EncodeResult, Report, perform
+from fa.transcode.presets import presets
 from fa.transcode.sandbox import Sandbox
 from fa.transcode.tools import Tools
 
@@ -85,7 +87,7 @@ async def carry_out(shop: Workshop, order: Order, show: Show) -> Encoded | Attem
         if product is None:
             raise Hopeless(f"Factory {order.factory} has no product {order.product}.")
         by_name = bool(product.exec) and not (recipe.localise or shop.localise)
-        source = await asyncio.to_thread(_prepare, shop, order, recipe, by_name)
+        source = await asyncio.to_thread(_prepare, shop, order, recipe, product, by_name)
         part = _part_for(order)
         try:
             return await _encode(shop, order, recipe, product, source, part, show)
@@ -121,28 +123,41 @@ def _part_for(order: Order) -> Place:
     return parts.new_part(parse_place(order.destination).volume, owner, order.job, order.product, order.attempt)
 
 
-def _prepare(shop: Workshop, order: Order, recipe: Factory, by_name: bool) -> Source:
-    """Look at the destination, make the folder for parts, and open the source. Blocking. `by_name`: a site's tool gets
+def _prepare(shop: Workshop, order: Order, recipe: Factory, product: Product, by_name: bool) -> Source:
+    """Open the source, look at the destination, and make the folder for parts. Blocking. `by_name`: a site's tool gets
     the path as the volume has it."""
-    source = parse_place(order.source)
-    source_root = shop.volumes.root(source.volume, write=False)
-    final = parse_place(order.destination)
-    root = shop.volumes.root(final.volume)
-    _check_room(shop, order, root)
+    volumes = shop.volumes
+    source, final = parse_place(order.source), parse_place(order.destination)
+    with volumes.pinned(source.volume, write=False) as source_root:
+        opened = _open_source(source_root, source)
+    assert opened.fd is not None, "what is opened has a descriptor"
+    try:
+        with volumes.pinned(final.volume) as root:
+            destination = Destination(root, final, os.fstat(opened.fd))
+            if final.covers(source):
+                raise Hopeless(f"At {final} lies the source.", hint="Deliver to another place.")
+            _check_room(shop, order, root)
+            _prepare_destination(destination, recipe.replace, product)
+    except BaseException:
+        os.close(opened.fd)
+        raise
+    if not by_name:
+        return opened
+    os.close(opened.fd)
+    return Source(None, f"{volumes.root(source.volume, write=False)}/{source.path}", opened.bytes)
+
+
+def _prepare_destination(destination: Destination, replace: bool, product: Product) -> None:
+    root, final = destination.root, destination.place
     folder, name = split(final.path)
     try:
         with folder_beneath(root, folder, make=True) as fd:
-            _check_free(fd, name, final, recipe)
+            _check_free(fd, name, destination, replace, product)
             if not os.access(".", os.W_OK | os.X_OK, dir_fd=fd) or os.fstatvfs(fd).f_flag & os.ST_RDONLY:
                 raise NotFromHere(f"{final.volume}:{folder or '.'} is read-only.", hint="Correct its permissions.")
     except (NotADirectoryError, FileExistsError):
         raise Hopeless(f"A file stands where {final} needs a folder.", hint="Move it away.") from None
     parts.make_part_folder(root)
-    opened = _open_source(source_root, source)
-    if not by_name or opened.fd is None:
-        return opened
-    os.close(opened.fd)
-    return Source(None, f"{source_root}/{source.path}", opened.bytes)
 
 
 def _check_room(shop: Workshop, order: Order, root: str) -> None:
@@ -152,13 +167,18 @@ def _check_room(shop: Workshop, order: Order, root: str) -> None:
         raise NoRoom(f"{words}: {space.free // 1024} KiB.", hint="Make room there; it goes on by itself.")
 
 
-def _check_free(fd: int, name: str, final: Place, recipe: Factory) -> None:
-    try:
-        os.stat(name, dir_fd=fd, follow_symlinks=False)
-    except FileNotFoundError:
+def _check_free(fd: int, name: str, destination: Destination, replace: bool, product: Product) -> None:
+    if look(fd, name) is None:
         return
-    if not recipe.replace:
-        raise Hopeless(f"{final} exists already.", hint="Remove it, or set replace = true in the factory.")
+    if not replace:
+        what = f"{destination.place} exists already."
+        raise Hopeless(what, hint="Remove it, or set replace = true in the factory.")
+    try:
+        standing = destination.check(fd, name)
+        if standing is not None and product.preset:
+            destination.check_kind(standing, folder=presets()[product.preset].kind == "ladder")
+    except InTheWay as error:
+        raise Hopeless(error.detail, hint=error.hint) from None
 
 
 def _open_source(root: str, place: Place) -> Source:
@@ -269,6 +289,7 @@ class _Durable:
         self._trouble: OSError | None = None
 
     def make(self, path: Path) -> None:
+        reached("part written")
         try:
             _make_durable(path)
         except OSError as error:
@@ -332,6 +353,12 @@ async def _clean(shop: Workshop, part: Place | None) -> None:
     if part is None:
         return
     try:
-        await asyncio.to_thread(parts.remove_part, shop.volumes.root(part.volume, room=False), part.path)
+        await asyncio.to_thread(discard, shop.volumes, part)
     except (FaError, OSError) as error:
         log.warning("the part %s could not be removed: %s; the sweep does it", part, error)
+
+
+def discard(volumes: Volumes, part: Place) -> None:
+    """Remove a part. Blocking."""
+    with volumes.pinned(part.volume, room=False) as root:
+        parts.remove_part(root, part.path)

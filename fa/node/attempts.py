@@ -14,8 +14,7 @@ from fa.core.commands import Order
 from fa.core.places import parse_place
 from fa.core.work import Key, PublishResult
 from fa.errors import FaError
-from fa.node import parts
-from fa.node.attempt import Workshop, carry_out
+from fa.node.attempt import Workshop, carry_out, discard
 from fa.node.publish import publish
 from fa.transcode.digest import digest
 
@@ -75,9 +74,7 @@ class Attempts:
     async def _publish(self, effect: w.Publish) -> None:
         key = (effect.task, effect.attempt)
         try:
-            part = parse_place(effect.part)
-            root = self._shop.volumes.root(part.volume, room=False)
-            result, error = await asyncio.to_thread(publish, root, part.path, effect.output, effect.replace, _digest)
+            result, error = await asyncio.to_thread(publish, self._shop.volumes, effect, _digest)
         except (FaError, OSError) as trouble:
             result, error = PublishResult.TROUBLE, str(trouble)
         if error:
@@ -90,7 +87,7 @@ class Attempts:
     async def _discard(self, part: str) -> None:
         place = parse_place(part)
         try:
-            await asyncio.to_thread(parts.remove_part, self._shop.volumes.root(place.volume, room=False), place.path)
+            await asyncio.to_thread(discard, self._shop.volumes, place)
         except (FaError, OSError) as trouble:
             log.warning("the part %s could not be removed: %s; the sweep does it", part, trouble)
 

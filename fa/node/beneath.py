@@ -17,7 +17,6 @@ from contextlib import contextmanager
 _SYS_OPENAT2 = 437
 _RESOLVE = 0x08 | 0x04 | 0x02  # BENEATH, NO_SYMLINKS, NO_MAGICLINKS
 _RENAME_NOREPLACE = 1
-_RENAME_EXCHANGE = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -116,18 +115,6 @@ def rename_no_replace(from_fd: int, name: str, to_fd: int, to_name: str) -> None
         if _exists(to_fd, to_name):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), to_name) from None
         os.rename(name, to_name, src_dir_fd=from_fd, dst_dir_fd=to_fd)
-
-
-def rename_replace(from_fd: int, name: str, to_fd: int, to_name: str) -> bool:
-    """Atomic rename over whatever is there. True: a folder was there, and is now at the old name, to be removed."""
-    try:
-        os.rename(name, to_name, src_dir_fd=from_fd, dst_dir_fd=to_fd)
-        return False
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR, errno.ENOTDIR):
-            raise
-    _renameat2(from_fd, name, to_fd, to_name, _RENAME_EXCHANGE)
-    return True
 
 
 def _renameat2(from_fd: int, name: str, to_fd: int, to_name: str, flags: int) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 
 from fa.core.places import Place
 from fa.node.beneath import folder_beneath, split
+from fa.node.failpoints import reached
 
 PART_FOLDER = ".fa/part"
 GRAVE_FOLDER = ".fa/grave"
@@ -60,12 +62,12 @@ def remove_part(root: str, path: str) -> None:
     folder, name = split(path)
     try:
         with folder_beneath(root, folder) as fd:
-            _remove_at(fd, name)
+            remove_at(fd, name)
     except FileNotFoundError:
         pass
 
 
-def _remove_at(fd: int, name: str) -> None:
+def remove_at(fd: int, name: str) -> None:
     try:
         os.unlink(name, dir_fd=fd)
     except IsADirectoryError:
@@ -78,10 +80,32 @@ def bury(root: str, path: str) -> None:
     assert is_part(path), f"{path} is not a part"
     folder, name = split(path)
     with folder_beneath(root, folder) as fd, folder_beneath(root, GRAVE_FOLDER, make=True) as grave:
+        reached("bury ready")
         os.rename(name, name, src_dir_fd=fd, dst_dir_fd=grave)
+        reached("bury renamed")
         os.fsync(grave)
         os.fsync(fd)
-        _remove_at(grave, name)
+        reached("bury synced")
+        with suppress(OSError):  # the sweep does it
+            remove_at(grave, name)
+
+
+def empty_grave(root: str) -> list[str]:
+    """Remove what was buried and is still there: a node died between the two. The names of it."""
+    try:
+        with folder_beneath(root, GRAVE_FOLDER) as grave:
+            names = names_in(grave)
+            for name in names:
+                with suppress(FileNotFoundError):  # another node sweeps too
+                    remove_at(grave, name)
+            return names
+    except FileNotFoundError:
+        return []
+
+
+def names_in(fd: int) -> list[str]:
+    with os.scandir(fd) as entries:
+        return [entry.name for entry in entries]
 
 
 def list_parts(root: str) -> list[tuple[str, float]]:

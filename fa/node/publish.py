@@ -1,5 +1,8 @@
 """The granted, atomic rename that makes an output visible, and what to conclude when it fails.
 
+Everything here happens beneath one open folder that was seen to be the volume, so that a mount that comes or goes is
+trouble, and never an answer. Only what is known to be the granted file, folder and all, is called published.
+
 Any node may carry out a granted publish, also twice and at once with another: whoever renames first wins, the other one
 finds no part and looks at the destination. On a network file system a rename that reported an error may have happened
 (man 2 rename); so after every error the destination is compared with the grant before anything is believed."""
@@ -9,93 +12,165 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from fa.core.model import Output
-from fa.core.places import parse_place
-from fa.core.work import PublishResult
-from fa.node import parts
-from fa.node.beneath import folder_beneath, rename_no_replace, rename_replace, split
+from fa.core.places import Place, parse_place
+from fa.core.work import Publish, PublishResult
+from fa.errors import FaError
+from fa.node import parts, replacing
+from fa.node.beneath import folder_beneath, rename_no_replace, split
 from fa.node.failpoints import reached
-
-Digest = Callable[[Path], tuple[int, str]]  # (bytes, sha256) of a file or folder
+from fa.node.replacing import Destination, Digest, InTheWay, look
 
 _HOPELESS = {errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EXDEV, errno.ENAMETOOLONG}
 _NOT_FROM_HERE = {errno.EACCES, errno.EPERM}  # another node may be allowed to
 
+Ended = tuple[PublishResult, str]
 
-def publish(root: str, part: str, output: Output, replace: bool, digest: Digest) -> tuple[PublishResult, str]:
-    """Rename `part` (a path on the volume) to `output.path`. Blocking; returns the result and a sentence."""
-    path = parse_place(output.path).path
+
+class Shares(Protocol):
+    """`fa.node.volumes.Volumes`."""
+
+    def pinned(self, name: str, **needs: bool) -> AbstractContextManager[str]: ...
+
+
+def publish(shares: Shares, wish: Publish, digest: Digest) -> Ended:
+    """Rename the part to `output.path`. Blocking; returns the result and a sentence."""
+    final = parse_place(wish.output.path)
     try:
-        _rename(root, part, path, replace)
-        return PublishResult.PUBLISHED, ""
+        with shares.pinned(final.volume, room=False) as root:
+            return _Publication(shares, root, parse_place(wish.part).path, final, wish, digest).carry_out()
     except OSError as error:
+        return PublishResult.TROUBLE, _say(error, wish.output.path)
+    except FaError as error:
+        return PublishResult.TROUBLE, str(error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Publication:
+    """One try, on a volume whose root is held open. `part` is a path on it."""
+
+    shares: Shares
+    root: str
+    part: str
+    final: Place
+    wish: Publish
+    digest: Digest
+
+    def carry_out(self) -> Ended:
         try:
-            return _after_error(root, part, path, output, digest, error)
-        except OSError as second:
-            return PublishResult.TROUBLE, _say(second, output.path)
+            self._rename()
+        except InTheWay as error:
+            return self._refuse(PublishResult.EXISTS, str(error))
+        except OSError as error:
+            return self._after_error(error)
+        return self._published()
 
+    def _rename(self) -> None:
+        part_folder, part_name = split(self.part)
+        folder, name = split(self.final.path)
+        with folder_beneath(self.root, part_folder) as from_fd, folder_beneath(self.root, folder, make=True) as to_fd:
+            made = look(from_fd, part_name)
+            if made is None:
+                raise FileNotFoundError(errno.ENOENT, "the encoded part is not there", part_name)
+            if stat.S_ISDIR(made.st_mode):
+                replacing.note_delivery(self.root, self.final.path, self.wish.output.sha256)
+            standing = self._may_replace(to_fd, name, made) if self.wish.replace else None
+            reached("publish ready")
+            if standing is None:
+                rename_no_replace(from_fd, part_name, to_fd, name)
+            elif stat.S_ISDIR(made.st_mode):
+                replacing.change_places(self.root, from_fd, part_name, to_fd, name)
+            else:
+                os.rename(part_name, name, src_dir_fd=from_fd, dst_dir_fd=to_fd)
+            reached("publish renamed")
+            os.fsync(to_fd)  # what is visible before what is gone
+            reached("publish half synced")
+            os.fsync(from_fd)
+            reached("publish synced")
 
-def _rename(root: str, part: str, path: str, replace: bool) -> None:
-    part_folder, part_name = split(part)
-    folder, name = split(path)
-    with folder_beneath(root, part_folder) as from_fd, folder_beneath(root, folder, make=True) as to_fd:
-        reached("publish ready")
-        if not replace:
-            rename_no_replace(from_fd, part_name, to_fd, name)
-            left = False
-        else:
-            left = rename_replace(from_fd, part_name, to_fd, name)
-        reached("publish renamed")
-        os.fsync(to_fd)
-        os.fsync(from_fd)
-        reached("publish synced")
-    if left:
-        parts.remove_part(root, part)
+    def _may_replace(self, to_fd: int, name: str, made: os.stat_result) -> os.stat_result | None:
+        """What stands at the destination, if this product may take its place. Raises `InTheWay`, and
+        `FileExistsError` for what is the output already."""
+        if look(to_fd, name) is None:
+            return None
+        destination = Destination(self.root, self.final, self._look_at_source())
+        if destination.place.covers(parse_place(self.wish.source)):
+            raise InTheWay(f"At {self.final} lies the source.", hint="Deliver to another place.")
+        standing = destination.check(to_fd, name)
+        if standing is not None:
+            destination.check_kind(standing, folder=stat.S_ISDIR(made.st_mode))
+            if stat.S_ISDIR(standing.st_mode):
+                self._check_delivered(destination, to_fd, name)
+        return standing
 
+    def _look_at_source(self) -> os.stat_result | None:
+        """Where its volume cannot be looked at nothing is replaced here, now: that raises `VolumeGone`."""
+        source = parse_place(self.wish.source)
+        with self.shares.pinned(source.volume, write=False) as root:
+            return replacing.look_at_source(root, source.path)
 
-def _after_error(
-    root: str, part: str, path: str, output: Output, digest: Digest, error: OSError
-) -> tuple[PublishResult, str]:
-    if _is_output(root, path, output, digest):
-        parts.remove_part(root, part)
+    def _check_delivered(self, destination: Destination, to_fd: int, name: str) -> None:
+        found = self.digest(Path(f"/proc/self/fd/{to_fd}", name))
+        if found == (self.wish.output.bytes, self.wish.output.sha256):
+            raise FileExistsError(errno.EEXIST, "it is published already", name)
+        destination.check_delivered(found[1])
+
+    def _after_error(self, error: OSError) -> Ended:
+        if self._is_output():
+            parts.remove_part(self.root, self.part)
+            return self._published()
+        if isinstance(error, FileNotFoundError) and not self._part_exists():
+            replacing.put_back(self.root, split(self.part)[1], self.final.path)
+            return PublishResult.GONE, "the encoded part is gone from its volume"
+        taken = isinstance(error, FileExistsError) and not self.wish.replace
+        if taken or error.errno in _HOPELESS:
+            return self._refuse(PublishResult.EXISTS, _say(error, self.wish.output.path))
+        if error.errno in _NOT_FROM_HERE:
+            return self._refuse(PublishResult.REFUSED, _say(error, self.wish.output.path))
+        return PublishResult.TROUBLE, _say(error, self.wish.output.path)
+
+    def _refuse(self, result: PublishResult, sentence: str) -> Ended:
+        parts.bury(self.root, self.part)
+        return result, sentence
+
+    def _published(self) -> Ended:
+        if self.wish.replace:
+            part = split(self.part)[1]
+            replacing.clear_aside(self.root, part, self.final.path, self.wish.output.sha256, self.digest)
         return PublishResult.PUBLISHED, ""
-    if isinstance(error, FileNotFoundError) and not _part_exists(root, part):
-        return PublishResult.GONE, "the encoded part is gone from its volume"
-    if isinstance(error, FileExistsError) or error.errno in _HOPELESS:
-        parts.bury(root, part)
-        return PublishResult.EXISTS, _say(error, output.path)
-    if error.errno in _NOT_FROM_HERE:
-        parts.bury(root, part)
-        return PublishResult.REFUSED, _say(error, output.path)
-    return PublishResult.TROUBLE, _say(error, output.path)
 
+    def _part_exists(self) -> bool:
+        folder, name = split(self.part)
+        try:
+            with folder_beneath(self.root, folder) as fd:
+                return look(fd, name) is not None
+        except FileNotFoundError:
+            return False
 
-def _part_exists(root: str, part: str) -> bool:
-    folder, name = split(part)
-    try:
-        with folder_beneath(root, folder) as fd:
-            os.stat(name, dir_fd=fd, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
+    def _is_output(self) -> bool:
+        """Whether the destination is what was granted. Then it is durable, too: who renamed it may have died of it."""
+        folder, name = split(self.final.path)
+        granted = self.wish.output
+        try:
+            with folder_beneath(self.root, folder) as fd:
+                found = look(fd, name)
+                if found is None or not self._may_be_output(found):
+                    return False
+                if self.digest(Path(f"/proc/self/fd/{fd}", name)) != (granted.bytes, granted.sha256):
+                    return False
+                os.fsync(fd)
+                return True
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
-
-def _is_output(root: str, path: str, output: Output, digest: Digest) -> bool:
-    """Is the very thing that was granted at the destination? Size first: reading is slow."""
-    folder, name = split(path)
-    try:
-        with folder_beneath(root, folder) as fd:
-            found = os.stat(name, dir_fd=fd, follow_symlinks=False)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    if stat.S_ISREG(found.st_mode) and found.st_size != output.bytes:
-        return False
-    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
-        return False
-    return digest(Path(root, path)) == (output.bytes, output.sha256)
+    def _may_be_output(self, found: os.stat_result) -> bool:
+        if stat.S_ISREG(found.st_mode):
+            return found.st_size == self.wish.output.bytes
+        return stat.S_ISDIR(found.st_mode)
 
 
 def _say(error: OSError, place: str) -> str:

@@ -13,12 +13,15 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
+from fa.core.places import parse_place
 from fa.core.worker import Worker
 from fa.errors import FaError
 from fa.node import parts
+from fa.node.attempt import discard
 from fa.node.attempts import Attempts
 from fa.node.clock import wall_ms
 from fa.node.parts import Owner
+from fa.node.replacing import sweep_aside
 from fa.node.volumes import Volumes
 
 log = logging.getLogger(__name__)
@@ -48,18 +51,26 @@ class Sweeper:
             return
         for volume in self._volumes.status():
             if volume.state in ("healthy", "full"):
-                await self._sweep(volume.name, volume.path)
+                await self._sweep(volume.name)
 
-    async def _sweep(self, volume: str, root: str) -> None:
+    async def _sweep(self, volume: str) -> None:
         try:
-            found = await asyncio.to_thread(parts.list_parts, root)
+            found = await asyncio.to_thread(self._list, volume)
             orphans = {f"{volume}:{path}" for path in self._orphans(found)} - self._worker.parts
             again, self._seen = orphans & self._seen, orphans | self._others(volume)
             for place in sorted(again):
-                await asyncio.to_thread(parts.remove_part, root, place.partition(":")[2])
+                await asyncio.to_thread(discard, self._volumes, parse_place(place))
                 log.info("removed the orphaned part %s", place)
         except (FaError, OSError) as error:
             log.warning("volume %s could not be swept: %s", volume, error)
+
+    def _list(self, volume: str) -> list[tuple[str, float]]:
+        """What lies in the folder of parts. What is over and done with goes at once. Blocking."""
+        with self._volumes.pinned(volume, room=False) as root:
+            gone = parts.empty_grave(root) + sweep_aside(root, wall_ms() / 1000 - FOREIGN_AFTER)
+            if gone:
+                log.info("removed from volume %s what was left of %s", volume, ", ".join(gone))
+            return parts.list_parts(root)
 
     def _others(self, volume: str) -> set[str]:
         return {place for place in self._seen if not place.startswith(f"{volume}:")}

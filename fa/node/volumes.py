@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from fa.core.outlook import Space
@@ -16,7 +18,7 @@ from fa.core.work import VolumeHealth
 from fa.errors import FaError
 from fa.node.browse import Browser
 from fa.node.helper import Helper, HelperEnded, helper_command
-from fa.node.volume_probe import NO_ROOM
+from fa.node.volume_probe import IDENTITY, NO_ROOM, identity
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +87,13 @@ class Volumes:
             raise VolumeGone(f"Volume {name} on node {self._node} is {status.state}: {status.why}.")
         return status.path
 
+    @contextmanager
+    def pinned(self, name: str, **needs: bool) -> Iterator[str]:
+        """As `root`, looked at now and held open: what is mounted there meanwhile, or is no more, changes nothing for
+        who uses this path. Blocking. Raises `VolumeGone`."""
+        with pin(self.root(name, **needs), self._array_id, name) as root:
+            yield root
+
     async def files(self, folder: Place, after: str, limit: int) -> Mapping[str, Any]:
         """One page of what lies in a folder, see `fa.node.browse`. Raises `VolumeGone`, and what that raises."""
         return await self._browser.look(self.root(folder.volume, write=False), folder, after, limit)
@@ -117,6 +126,25 @@ class Volumes:
         was = self._low.get(status.name, False)
         self._low[status.name] = self._space.is_low(status.free, status.total, was)
         return self._low[status.name] is not was
+
+
+@contextmanager
+def pin(path: str, array_id: str, name: str) -> Iterator[str]:
+    """A path that leads to the folder that is there now, if it is that volume. Raises `VolumeGone`: what was healthy at
+    the last look may be an empty mount point, or another share, by now."""
+    with ExitStack() as stack:
+        try:
+            fd = os.open(path, os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, fd)
+            root = f"/proc/self/fd/{fd}"
+            found = identity(root)
+        except FileNotFoundError:
+            raise VolumeGone(f"Volume {name} is not mounted at {path}: there is no {IDENTITY}.") from None
+        except OSError as error:
+            raise VolumeGone(f"Volume {name} at {path} does not answer as it should: {error.strerror}.") from None
+        if (found.get("array_id"), found.get("volume")) != (array_id, name):
+            raise VolumeGone(f"At {path} another volume is mounted, not {name}.")
+        yield root
 
 
 def _has_crumbs_only(free: int | None, total: int | None, was_full: bool) -> bool:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +16,7 @@ import pytest
 
 from fa.core.commands import Order
 from fa.core.model import Cause, Output
-from fa.core.work import AttemptFailed, PublishResult
+from fa.core.work import AttemptFailed, Publish, PublishResult
 from fa.node import publish as publish_module
 from fa.node import shortage
 from fa.node.attempt import Workshop, carry_out
@@ -47,6 +48,10 @@ class Mounts:
         if self._full and write and room:
             raise VolumeFull(f"{name} is full.")
         return str(self._folder / name)
+
+    @contextmanager
+    def pinned(self, name: str, **needs: bool) -> Iterator[str]:
+        yield self.root(name, **needs)
 
 
 def made(san: Path, full: bool = False) -> Workshop:
@@ -93,6 +98,7 @@ async def test_what_is_there_and_no_film_is_none_for_anybody(san: Path) -> None:
 
 
 async def test_a_destination_that_is_taken_is_so_for_all(san: Path) -> None:
+    (san / "in" / "x.txt").write_text("film")
     (san / "out" / "1.txt").write_text("mine")
     assert (await failure(san)).permanent
 
@@ -100,6 +106,7 @@ async def test_a_destination_that_is_taken_is_so_for_all(san: Path) -> None:
 async def test_a_folder_that_is_read_only_here_may_be_writable_elsewhere(
     san: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (san / "in" / "x.txt").write_text("film")
     monkeypatch.setattr(os, "access", lambda *args, **kwargs: False)  # root may do all, whatever the permissions are
     failed = await failure(san)
     assert (failed.permanent, failed.cause) == (False, Cause.VIEW)
@@ -132,7 +139,9 @@ def test_a_publish_that_is_refused(
     (san / PART).write_text("done")
     done = digest(san / PART)
     output = Output("san:out/1.txt", done.bytes, done.sha256)
-    found, said = publish(str(san), PART, output, False, lambda path: (digest(path).bytes, digest(path).sha256))
+    granted = Publish(7, 1, f"san:{PART}", output, False, "san:in/x.txt")
+    shares = Mounts(san.parent, full=True)  # nothing is written to that volume by it
+    found, said = publish(shares, granted, lambda path: (digest(path).bytes, digest(path).sha256))
     assert found is result and os.strerror(number) in said
     assert (san / PART).exists() is (result is PublishResult.TROUBLE)
     assert not (san / "out" / "1.txt").exists()
@@ -159,6 +168,7 @@ async def test_who_found_no_room_does_not_encode_in_vain_again(san: Path, monkey
 
 
 async def test_a_full_volume_parks_what_would_write_there(san: Path) -> None:
+    (san / "in" / "x.txt").write_text("film")
     workshop = made(san, full=True)
     failed = await failure(san, shop=workshop)
     assert (failed.permanent, failed.cause) == (False, Cause.ROOM)

@@ -14,6 +14,7 @@ from fa.core.work import VolumeHealth
 from fa.node import parts, sweep
 from fa.node.parts import Owner
 from fa.node.sweep import Sweeper
+from tests.node.shares import Shares, make_volume
 
 ME = Owner("a", 3)
 
@@ -22,12 +23,13 @@ class Floor:
     """A volume, and the node of which it is; `look` is one round of the sweeper."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = make_volume(root)
         parts.make_part_folder(str(root))
         self.state = "healthy"
         self.attempts: Any = SimpleNamespace(orders=())
         self.worker: Any = SimpleNamespace(coordinator="b", parts=frozenset())
-        volumes: Any = SimpleNamespace(status=lambda: (VolumeHealth("san", str(root), self.state),))
+        volumes: Any = Shares(san=root)
+        volumes.status = lambda: (VolumeHealth("san", str(root), self.state),)
         self.sweeper = Sweeper(ME, volumes, self.worker, self.attempts)
 
     def part(self, job: int = 1, owner: Owner = ME, product: str = "p") -> str:
@@ -112,3 +114,22 @@ async def test_parts_of_other_nodes_and_of_later_lives_stay_for_a_day(
     monkeypatch.setattr(sweep, "FOREIGN_AFTER", -1.0)
     await floor.look()
     assert await floor.look() == [later]
+
+
+async def test_what_was_buried_does_not_lie_there_for_ever(floor: Floor) -> None:
+    """Its node died between the burial and the removal: a whole encode."""
+    grave = floor.root / parts.GRAVE_FOLDER
+    grave.mkdir()
+    (floor.root / floor.part()).rename(grave / "1")
+    (grave / "2").mkdir()
+    (grave / "2" / "1.ts").write_text("a ladder")
+    await floor.look()
+    assert list(grave.iterdir()) == []
+
+
+async def test_another_share_in_its_place_is_not_swept(floor: Floor) -> None:
+    """Of its parts nothing here knows under that name: one may be granted."""
+    part = floor.part()
+    (floor.root / ".fa" / "volume.json").write_text('{"array_id": "0123", "volume": "nas"}')
+    for _ in range(3):
+        assert await floor.look() == [part]

@@ -1,0 +1,100 @@
+"""What an attempt sees before it encodes: whether it is the right volume, and that its source is safe."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from fa.core.commands import Order
+from fa.core.model import Cause
+from fa.core.work import AttemptFailed
+from fa.node import replacing
+from fa.node.attempt import Workshop, carry_out
+from tests.node.shares import Shares, digest, make_volume
+
+RECIPE = """
+name = "copy"
+replace = true
+[[products]]
+name = "p"
+exec = ["hold", "{input}", "{output}"]
+destination = "san:out/{job}.txt"
+"""
+PRESET = RECIPE.replace('exec = ["hold", "{input}", "{output}"]', 'preset = "{0}"')
+
+
+@pytest.fixture
+def san(tmp_path: Path) -> Path:
+    made = make_volume(tmp_path / "san")
+    (made / "out").mkdir()
+    (made / "in" / "x.txt").write_text("x")
+    return made
+
+
+async def failure(at: Path, to: str = "san:out/1.txt", recipe: str = RECIPE, **mounts: Path) -> AttemptFailed:
+    """Of an attempt that comes to its end before it needs any tool."""
+    shares = Shares(san=at, **mounts)
+    shop = Workshop(cast(Any, shares), *[cast(Any, None)] * 2, at.parent, at.parent, False, {})
+    order = Order(1, 7, 1, "a", 1, "p", "san:in/x.txt", to, "copy", 1, recipe, 50, 1, "cpu", 1)
+    ended = await carry_out(shop, order, lambda running: None)
+    assert isinstance(ended, AttemptFailed)
+    return ended
+
+
+# --- the right volume ---
+
+
+async def test_a_volume_that_went_since_the_last_look_is_nobodys_fault_and_gets_nothing(
+    san: Path, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    other = make_volume(tmp_path / "other", "san", "another array")
+    (other / "in" / "x.txt").write_text("another x")
+    empty.mkdir()
+    for wrong in (empty, other, tmp_path / "nothing"):
+        for failed in (await failure(wrong), await failure(san, to="nas:out/1.txt", nas=wrong)):
+            assert (failed.permanent, failed.blame, failed.cause) == (False, False, Cause.OTHER), failed
+    assert list(empty.iterdir()) == []
+    assert {path.name for path in other.iterdir()} == {".fa", "in"}
+
+
+# --- no source is ever touched ---
+
+
+@pytest.mark.parametrize("to", ["san:in/x.txt", "san:in", "san:in/hard", "nas:in/x.txt"])
+async def test_a_destination_that_is_the_source_by_any_name(san: Path, tmp_path: Path, to: str) -> None:
+    nas = make_volume(tmp_path / "nas", "nas")
+    os.link(san / "in" / "x.txt", san / "in" / "hard")
+    os.link(san / "in" / "x.txt", nas / "in" / "x.txt")
+    failed = await failure(san, to=to, nas=nas)
+    assert failed.permanent and "source" in failed.error, failed
+
+
+@pytest.mark.parametrize(
+    ("preset", "standing", "words"),
+    [
+        ("h264-mp4", "file", ""),
+        ("h264-mp4", "delivered", "never replaces"),
+        ("hls-ladder", "file", "never replaces"),
+        ("hls-ladder", "delivered", ""),
+        ("hls-ladder", "folder", "not replaced"),
+        ("hls-ladder", "link", "neither a file nor a folder"),
+    ],
+)
+async def test_what_cannot_be_replaced_is_known_before_it_is_encoded(
+    san: Path, preset: str, standing: str, words: str
+) -> None:
+    at = san / "out" / "1.txt"
+    if standing == "file":
+        at.write_text("old")
+    elif standing == "link":
+        at.symlink_to("../in/x.txt")
+    else:
+        at.mkdir()
+    if standing == "delivered":
+        replacing.note_delivery(str(san), "out/1.txt", digest(at)[1])
+    failed = await failure(san, recipe=PRESET.replace("{0}", preset))
+    assert failed.permanent is bool(words) and (words or "There is no tool") in failed.error, failed
