@@ -15,7 +15,7 @@ from fa.core.crew import Crew, Effects
 from fa.core.health import Verdict
 from fa.core.ledger import Outcome
 from fa.core.ledger_attempts import Dispatched
-from fa.core.members import Member
+from fa.core.members import Member, bounded
 from fa.core.model import AttemptState, NodeMode, NodeRow, NodeView
 from fa.core.monitor_commands import AfterDue, MonitorChanged, MonitorGone
 from fa.core.monitor_desk import MonitorDesk
@@ -249,7 +249,7 @@ class Dispatcher:
             case w.WorkBeat(node) if node == sender:
                 return self._attendance.beat(member, message, now)
             case w.Offer(_, view) if view.name == sender:
-                return self._attendance.offered(member, message, now)
+                return self._attendance.offered(member, bounded(message), now)
             case Report(node) if node == sender:
                 return self._reporting.reported(message, now)
             case w.WatchBeat() | w.WantKnown() | w.Sightings() | w.AfterDone():

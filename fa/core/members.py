@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fa.core.model import NodeMode, NodeView
 from fa.core.runs import Run
@@ -12,6 +12,7 @@ from fa.core.scheduling import holders
 from fa.core.work import Offer, Running, WorkBeat
 
 RESEND_AFTER = 2.0  # seconds until an order or grant that left no trace is sent again
+SLOTS_MAX = 1024  # of one class
 TOLD_MAX = 15  # times that a node which is there is told to begin an attempt; what it still kills takes it a while
 
 
@@ -118,6 +119,12 @@ def is_older(offer: Offer, member: Member) -> bool:
     if offer.view.boot != member.boot:
         return True
     return member.offer is not None and offer.number < member.offer.number
+
+
+def bounded(offer: Offer) -> Offer:
+    """With no more slots than settings allow: what a node says is not believed without limit."""
+    slots = tuple((name, max(0, min(total, SLOTS_MAX))) for name, total in offer.view.slots)
+    return offer if slots == offer.view.slots else replace(offer, view=replace(offer.view, slots=slots))
 
 
 def volumes_of(words: Iterable[str]) -> list[str]:

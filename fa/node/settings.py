@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+from fa.core.members import SLOTS_MAX
 from fa.core.view import on_volume
 from fa.errors import Invalid, NotFound
 from fa.node.toml import dump
@@ -296,8 +297,8 @@ def _broken(settings: Settings) -> Iterator[str]:
         if not _is_address(address):
             yield f"{address!r} is not an address to listen on: write host:port, as in 10.0.0.1:7001."
     for slot_class, total in node.slots.items():
-        if not re.match(NAME, slot_class) or not 0 <= total <= 1024:
-            yield f"slots.{slot_class} = {total}: a class of slots has a name and 0 to 1024 slots."
+        if not re.match(NAME, slot_class) or not 0 <= total <= SLOTS_MAX:
+            yield f"slots.{slot_class} = {total}: a class of slots has a name and 0 to {SLOTS_MAX} slots."
     for name, path in settings.volumes.items():
         if not path.startswith("/"):
             yield f"volumes.{name} = {path!r}: a volume is mounted at an absolute path."

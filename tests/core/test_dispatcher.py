@@ -353,6 +353,13 @@ def test_progress_is_that_of_the_attempts_that_count(desk: Desk) -> None:
     assert {task: running.key for task, running in desk.dispatcher.progress().items()} == {1: (1, 1)}
 
 
+@pytest.mark.parametrize(("said", "believed"), [(10**9, 1024), (-5, 0), (1024, 1024)])
+def test_no_more_slots_are_believed_than_settings_allow(desk: Desk, said: int, believed: int) -> None:
+    """All that waits would be given to it."""
+    begin(desk, "a", slots=said)
+    assert desk.dispatcher.views()[0].slots == (("cpu", believed),)
+
+
 # --- quarantine ---
 
 
