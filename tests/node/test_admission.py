@@ -75,7 +75,9 @@ def office() -> Office:
     clock: Any = SimpleNamespace(wall=lambda: 5)
     authority = Authority.create("news", datetime.now(UTC))
     store: Any = Rows()
-    return Office(SETTINGS, machine, *[nothing] * 3, clock, *[nothing] * 2, authority, nothing, requests, store)
+    return Office(
+        SETTINGS, machine, *[nothing] * 3, clock, *[nothing] * 2, authority, nothing, requests, nothing, store
+    )
 
 
 def request(folder: Path) -> str:
