@@ -56,7 +56,7 @@ class Array:
             ev.SegmentStored: self._on_segment_stored, ev.SegmentRefused: self._on_segment_refused,
             ev.Frozen: self._on_frozen, ev.SegmentMissing: self._on_segment_missing, ev.Started: self._on_started,
             ev.LinkUp: self._on_link_up, ev.LinkDown: self._on_link_down, ev.NotLetIn: self._on_not_let_in,
-            ev.WriterClosed: self._on_writer_closed,
+            ev.SchemaFound: self._on_schema_found, ev.WriterClosed: self._on_writer_closed,
             ev.Rewound: self._on_rewound, ev.RewindFailed: self._on_rewind_failed,
             ev.CopyInstalled: self._on_copy_installed, ev.CopyFailed: self._on_copy_failed,
             ev.StoreFailed: self._on_store_failed, ev.StoreFull: self._on_store_full,
@@ -161,7 +161,7 @@ class Array:
             state.emit(Alarm("link-refused", refusal))
             return
         state.peers[event.peer] = Peer(
-            event.peer, hello.incarnation, hello.kind, hello.rank, hello.run, True, state.now
+            event.peer, hello.incarnation, hello.kind, hello.rank, hello.run, True, state.now, hello.schema
         )
         state.shunned.pop(event.peer, None)
         state.send(event.peer, state.greeting())
@@ -216,6 +216,9 @@ class Array:
             self._letters.read(volume, event.message)
 
     # ---- the store
+
+    def _on_schema_found(self, event: ev.SchemaFound) -> None:
+        self._state.schema = event.version
 
     def _on_committed(self, event: ev.Committed) -> None:
         """Whatever role this node has by now, the commit is on its chain; only a coordinator ships it."""

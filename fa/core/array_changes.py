@@ -171,6 +171,7 @@ class Changes:
     def switch_over(self, state: State, leader: Leader, request: int, to: str) -> None:
         """Freeze, wait until the target is equal, then (``hand_over``) tell it to take over."""
         others = [member for member in leader.view.in_sync if member != state.me]
+        others.sort(key=lambda member: state.precedence(member.node))
         target = next((member for member in others if to in ("", member.node)), None)
         if to == state.me.node:
             state.emit(Answered(request, f"{to} is the coordinator already"))

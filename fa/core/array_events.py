@@ -66,6 +66,13 @@ class NotLetIn:
 
 
 @dataclass(frozen=True, slots=True)
+class SchemaFound:
+    """The schema version of the copy on this node: told at first, and before what changed it is told as stored."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Committed:
     """The local group commit is fsynced; ``epoch`` is that of the ``Lead`` under which it was made."""
 
@@ -215,7 +222,7 @@ class Force:
 
 Request = AddNode | RemoveNode | ReplaceVoter | SwitchOver | Force
 Event = (
-    Started | Received | LinkUp | LinkDown | NotLetIn | Committed | WriterClosed | Frozen | SegmentStored
+    Started | Received | LinkUp | LinkDown | NotLetIn | SchemaFound | Committed | WriterClosed | Frozen | SegmentStored
     | SegmentRefused | SegmentMissing | Rewound | RewindFailed | CopyInstalled | CopyFailed | StoreFailed
     | StoreFull | StoreStalled | WitnessAnswer | Woken | ReadBarrier | Request
 )  # fmt: skip

@@ -167,7 +167,8 @@ class Letters:
         """Our coordinator is frozen and says that we are equal to it: stand without asking who hears it."""
         state = self._state
         view = state.view
-        ready = state.votes and state.usable and not state.busy and not state.pending and state.role is Role.FOLLOWING
+        idle = not state.busy and not state.pending and state.role is Role.FOLLOWING
+        ready = state.votes and state.usable and not state.too_new and idle
         if not ready or view is None or sender != view.coordinator or not view.holds(state.me):
             return
         if view.epoch == message.epoch == state.ballot.epoch:

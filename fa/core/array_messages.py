@@ -28,6 +28,8 @@ class Hello:
     boots: int
     run: str
     protocol: int
+    schema: int = 0
+    """The newest schema of the job store that it can lead with; 0: it does not say."""
 
 
 # ---- trust (R8) --------------------------------------------------------------------------------------------------

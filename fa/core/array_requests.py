@@ -76,6 +76,8 @@ class Requests:
             refusal = "this node leads already and reaches a majority: there is nothing to force"
         elif state.config.kind != "data" or state.view is None:
             refusal = "this node holds no copy of the job store"
+        elif state.too_new:
+            refusal = state.too_new
         elif state.busy or state.pending:
             refusal = f"the store of this node is busy ({state.busy or 'storing segments'}); try again"
         elif state.mark is Mark.RESYNCING:

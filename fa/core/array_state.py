@@ -32,7 +32,9 @@ class Config:
     """Different at every start of the process."""
     kind: str = "data"
     rank: int = 0
-    """The higher stands first; equal ranks by name."""
+    """The higher stands first; equal ranks by name. Before ranks: who knows only an older schema."""
+    schema: int = 0
+    """The newest schema of the job store that this program can work with."""
     mirrors: int = 1
     min_insync: int = 1
     heartbeat: float = 0.5
@@ -54,6 +56,7 @@ class Peer:
     run: str = ""
     up: bool = False
     up_at: float = 0.0
+    schema: int = 0
 
     @property
     def member(self) -> Member:
@@ -66,7 +69,8 @@ class State:
     __slots__ = (
         "acked", "alone_at", "ballot", "boots", "busy", "call", "calls", "chain", "closed",
         "config", "copy", "effects", "full", "mark", "me", "memory", "now", "peers",
-        "pending", "replaced", "rng", "role", "seen", "shunned", "stalled", "told", "trusted", "unproven", "why",
+        "pending", "replaced", "rng", "role", "schema", "seen", "shunned", "stalled", "told",
+        "trusted", "unproven", "why",
     )  # fmt: skip
 
     def __init__(self, config: Config, rng: Random) -> None:
@@ -88,6 +92,8 @@ class State:
         """The highest position known to be acknowledged and to be on this chain."""
         self.pending: list[Append] = []
         """Segments that the shell is storing, in order; they are not on the chain yet."""
+        self.schema = 0
+        """Of the copy on this node."""
         self.full = False
         self.stalled = False
         self.copy = 0
@@ -221,19 +227,36 @@ class State:
     def hello(self) -> Hello:
         config, me = self.config, self.me
         return Hello(
-            config.array_id, me.node, me.incarnation, config.kind, config.rank, self.boots, config.run, PROTOCOL
+            config.array_id,
+            me.node,
+            me.incarnation,
+            config.kind,
+            config.rank,
+            self.boots,
+            config.run,
+            PROTOCOL,
+            config.schema,
         )
 
     def is_up(self, node: str) -> bool:
         peer = self.peers.get(node)
         return node == self.me.node or (peer is not None and peer.up)
 
+    @property
+    def too_new(self) -> str:
+        """Why this program cannot lead with the copy on this node, in words; empty: it can."""
+        if self.schema <= self.config.schema:
+            return ""
+        known = f"it has schema {self.schema}, this fa knows {self.config.schema}"
+        return f"the job store was written by a newer fa ({known}): install that on this node"
+
     def outranks(self, left: str, right: str) -> bool:
         """Bully order: does ``left`` stand before ``right``?"""
-        return (-self._rank(left), left) < (-self._rank(right), right)
+        return self.precedence(left) < self.precedence(right)
 
-    def _rank(self, node: str) -> int:
-        if node == self.me.node:
-            return self.config.rank
-        peer = self.peers.get(node)
-        return peer.rank if peer else 0
+    def precedence(self, node: str) -> tuple[int, int, str]:
+        """Sort by it: first who knows only an older schema, for once the newest node has led, that one no longer can
+        (scenario 16)."""
+        peer = self.peers.get(node) or Peer(node)
+        rank, schema = (self.config.rank, self.config.schema) if node == self.me.node else (peer.rank, peer.schema)
+        return schema, -rank, node

@@ -121,6 +121,7 @@ class Election:
         if (
             not state.votes
             or not state.usable
+            or state.too_new
             or view is None
             or not view.holds(state.me)
             or not state.outranks(state.me.node, sender)
@@ -199,6 +200,8 @@ class Election:
             return "the peers have not confirmed yet that this disk was not set back in time"
         if state.config.kind != "data":
             return "a witness only votes"
+        if state.too_new:
+            return state.too_new
         if state.busy or state.pending:
             return f"the store of this node is busy ({state.busy or 'storing segments'})"
         return ""

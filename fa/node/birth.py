@@ -18,6 +18,7 @@ from fa.node.attempt import Workshop
 from fa.node.identity import Identity
 from fa.node.settings import Retention, Settings, StateDir
 from fa.node.volumes import Volumes
+from fa.store.migrations import newest
 from fa.transcode.sandbox import Sandbox, find_sandbox
 from fa.transcode.tools import Tools, find_tools
 
@@ -31,7 +32,8 @@ def make_machine(settings: Settings, identity: Identity) -> Machine:
     node, timing = settings.node, settings.timing
     config = Config(
         settings.array.id, node.name, node.index, secrets.token_hex(8),
-        kind=node.kind, rank=node.rank, mirrors=settings.array.mirrors, min_insync=settings.array.min_insync,
+        kind=node.kind, rank=node.rank, schema=newest(),
+        mirrors=settings.array.mirrors, min_insync=settings.array.min_insync,
         heartbeat=timing.heartbeat_seconds, suspect_after=timing.suspect_after_seconds,
     )  # fmt: skip
     array = Array(config, Random(secrets.randbits(64)))

@@ -132,7 +132,9 @@ class Keeper:
         self._directory.close()
 
     def _new_copy(self) -> Copy:
-        return Copy(self._place.database, self._directory, array_id=self._place.array_id)
+        """One that a newer fa writes is followed all the same: it is only pages. But this node cannot lead with it."""
+        place, tell = self._place, lambda version: self._post(av.SchemaFound(version))
+        return Copy(place.database, self._directory, array_id=place.array_id, on_version=tell)
 
     # --- leading ---
 

@@ -12,9 +12,10 @@ While a ``Copy`` is open, SQLite must not have the database open in this process
 from __future__ import annotations
 
 import os
+import struct
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,8 @@ from fa.replication.rescue import Found, epoch_at, find_segments, remove_log
 from fa.replication.rot import rotten_pages
 from fa.replication.segment import Segment, decode
 from fa.replication.state import PAGE_SIZE, Mark, Marker, MarkFile, State
+
+_USER_VERSION = struct.Struct(">I")  # at byte 60 of a database (sqlite.org/fileformat.html)
 
 SCRUB_PAGES = 256
 """Pages read at a time while scrubbing; receiving waits for no more than that."""
@@ -68,7 +71,15 @@ class _Taken:
 class Copy:
     """The store of a secondary or learner. Methods may be called from several threads; they exclude each other."""
 
-    def __init__(self, db_path: Path, directory: ReplicaDirectory, *, array_id: str) -> None:
+    def __init__(
+        self,
+        db_path: Path,
+        directory: ReplicaDirectory,
+        *,
+        array_id: str,
+        on_version: Callable[[int], object] = lambda version: None,
+    ) -> None:
+        """``on_version`` is told SQLite's user_version of what was received: at first, and whenever it is another."""
         self._db_path = db_path
         self._directory = directory
         self._array_id = array_id
@@ -80,6 +91,8 @@ class Copy:
         self._sums = PageSums(PAGE_SIZE)
         self.position = self.applied = EMPTY
         self.epoch = 0
+        self._on_version = on_version
+        self._version = -1
 
     # ---- opening ----------------------------------------------------------------------------------------------
 
@@ -131,8 +144,10 @@ class Copy:
         size = os.fstat(self._fd).st_size
         sums = scan(lambda count, offset: os.pread(self._fd, count, offset), PAGE_SIZE, size)
         exact = sums.checksum == self.marker.checksum
+        self._look_at(os.pread(self._fd, PAGE_SIZE, 0))
         for item in found:
             segment = self._read(item.txid)
+            self._look_at(_first_page(segment))
             sums.replace(segment.pages, segment.header.commit)
             if exact and item.txid > chain.last.txid:
                 chain.append(Position(item.txid, sums.checksum), item.epoch)
@@ -192,7 +207,14 @@ class Copy:
         self._directory.chain.extend([(one.envelope.after, one.envelope.epoch) for one in taken])
         for one in taken:
             touched = [number for number, _ in one.segment.pages]
+            self._look_at(_first_page(one.segment))
             self._pending.append(_Pending(one.envelope.after, one.envelope.max_txid, one.segment, touched))
+
+    def _look_at(self, header: bytes | memoryview) -> None:
+        version = _USER_VERSION.unpack_from(header, 60)[0] if header else self._version
+        if version != self._version:
+            self._version = version
+            self._on_version(version)
 
     def _check_open(self) -> Marker:
         if self._marker is None or self._fd < 0:
@@ -339,3 +361,8 @@ class Copy:
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = -1
+
+
+def _first_page(segment: Segment) -> bytes | memoryview:
+    """Page 1 as this segment has it; empty: it has none. Pages are in ascending order."""
+    return segment.pages[0][1] if segment.pages and segment.pages[0][0] == 1 else b""

@@ -108,6 +108,40 @@ def test_who_is_not_let_in_never_believes_its_disk_by_itself() -> None:
     assert "copy-disowned" in [alarm.kind for alarm in only(effects, ef.Alarm) if isinstance(alarm, ef.Alarm)]
 
 
+# ---- mixed versions (scenario 16)
+
+
+def test_a_store_of_a_newer_fa_is_followed_but_not_led() -> None:
+    """It says why, neither stands nor says OK nor takes over, and cannot be forced: its copy stays good."""
+    array = following(schema=4)
+    array.step(ev.SchemaFound(5), 0.2)
+    effects = array.step(ev.LinkDown("a", refused=True), 0.3)
+    why = "the job store was written by a newer fa (it has schema 5, this fa knows 4): install that on this node"
+    assert not only(effects, ef.Send) and array.status().why == why
+    assert array.step(ev.Received("w", ms.Election(0)), 0.4) == []
+    assert error_of(array.step(ev.Force(1), 0.5)) == why
+    again = following(schema=4)
+    again.step(ev.SchemaFound(5), 0.2)
+    assert not again.step(ev.Received("a", ms.HandOver(EPOCH_STRIDE)), 0.3)
+    assert again.status().role == "following"
+    again.step(ev.SchemaFound(4), 0.4)
+    effects = again.step(ev.Received("a", ms.HandOver(EPOCH_STRIDE)), 0.5)
+    assert sent(effects, "a", ms.Prepare), "the newer rows were cut off again"
+
+
+@pytest.mark.parametrize(("theirs", "first"), [(3, False), (0, False), (4, True), (5, True)])
+def test_who_knows_only_an_older_schema_stands_first(theirs: int, first: bool) -> None:
+    """Else the array would leave it behind: it could not lead any more before its own upgrade."""
+    array, _ = born("a", PAIR, schema=4)
+    array.step(ev.LinkUp("b", hello("b", schema=theirs)), 0.0)
+    array.step(ev.LinkUp("w", hello("w", "witness")), 0.0)
+    array.step(ev.Received("w", ms.Remembered("w.1", "a.1", "a-run", 0, 0, 0)), 0.1)
+    array.step(ev.Woken(), 0.6)
+    effects = array.step(ev.Received("w", ms.Stat(1, "w.1", EPOCH_STRIDE, PAIR, hears=False)), 0.6)
+    assert bool(sent(effects, "b", ms.Election)) is not first
+    assert bool(sent(effects, "b", ms.Prepare)) is first
+
+
 # ---- the store
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from fa.core.position import Position
 from fa.replication.checksum import HIGH_BIT, page_sum
+from fa.replication.directory import ReplicaDirectory
 from fa.replication.envelope import Envelope
 from fa.replication.errors import (
     CopyDamaged,
@@ -25,6 +26,7 @@ from fa.replication.errors import (
     WrongPost,
     WrongPre,
 )
+from fa.replication.secondary import Copy
 from fa.replication.segment import Header, decode, encode
 from fa.replication.writer import Limits
 from tests.replication.conftest import ARRAY, OTHER_ARRAY, Bench, Follower, insert, rows
@@ -304,6 +306,33 @@ def test_a_copy_rewinds_what_it_received_but_not_what_it_applied(bench: Bench, f
     assert follower.copy.position.txid == 5
     follower.take(bench.shipped[5:])
     assert follower.open() == bench.writer.position
+
+
+def test_it_tells_the_version_of_what_it_received(bench: Bench, tmp_path: Path) -> None:
+    """Before it is applied, after a restart, and when it is cut off again."""
+    told: list[int] = []
+    directory = ReplicaDirectory(tmp_path / "replica")
+
+    def opened() -> Copy:
+        copy = Copy(tmp_path / "store.db", directory, array_id=ARRAY, on_version=told.append)
+        copy.open()
+        return copy
+
+    fill(bench, 2)
+    copy = opened()
+    copy.receive_all(bench.shipped)
+    common = copy.position
+    copy.apply(common)
+    bench.do(lambda connection: connection.execute("PRAGMA user_version = 7"))
+    copy.receive(*bench.shipped[-1])
+    assert told == [0, 7]
+    copy.close()
+    copy = opened()
+    assert told == [0, 7, 0, 7]
+    copy.rewind(common)
+    assert told == [0, 7, 0, 7, 0]
+    copy.close()
+    directory.close()
 
 
 def test_segments_for_a_peer_come_with_their_envelopes(bench: Bench, follower: Follower) -> None:
