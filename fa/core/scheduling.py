@@ -261,6 +261,10 @@ class Board:
             self._seats[view.name] = _Seat(view)
         return self._seats[view.name]
 
+    def held_back(self, slot_class: str) -> frozenset[str]:
+        """Nodes that take nothing smaller, so that a large task fits there."""
+        return frozenset(node for node, held in self._held_back if held == slot_class)
+
     def close(self, node: str) -> None:
         """It takes nothing more after all."""
         self._views = [view for view in self._views if view.name != node]

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from fa.core.alarms import Notice
 from fa.core.lifecycle import JobState
-from fa.core.model import Alert, Attempt, Event, FactoryVersion, Group, NodeRow, Reign, Token
+from fa.core.model import Alert, Attempt, Event, FactoryVersion, Group, NodeRow, Reign, Task, Token
 from fa.core.query import Query
 from fa.core.tables import Quarantine, Remembered
 from fa.store import rows
@@ -110,6 +110,10 @@ class Readers(MonitorReaders):
     async def groups(self) -> tuple[Group, ...]:
         """All that ever had a task."""
         return await self._all("groups", (), rows.group_of)
+
+    async def head(self, group: int) -> Task | None:
+        """Of those that are queued and not deferred, the one whose turn is next."""
+        return await self._one("heads", (group, 1), rows.task_of)
 
     async def waiting(self) -> tuple[tuple[Group, int], ...]:
         """Groups with queued tasks that are not deferred, and how many."""

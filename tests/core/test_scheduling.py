@@ -264,7 +264,15 @@ def test_no_node_is_held_back_for_what_can_never_fit() -> None:
     node = replace(NODE, slots=(("cpu", 3),), reserve=(Reserve(75, 2),), used=())
     board = Board([node])
     assert board.place(BIG, 50) is None
+    assert board.held_back("cpu") == frozenset()
     assert board.place(GROUP, 50) == "a"
+
+
+def test_who_is_held_back_can_be_asked() -> None:
+    board = Board([replace(NODE, used=(("cpu", 3, 50),)), replace(NODE, name="b", used=(("cpu", 4, 50),))])
+    assert board.place(BIG, 50) is None
+    assert (board.held_back("cpu"), board.held_back("gpu")) == ({"a"}, set())
+    assert board.place(GROUP, 50) is None
 
 
 def test_blocked_nodes_are_passed_over() -> None:

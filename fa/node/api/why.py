@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from fa.core.lifecycle import FINAL, JobState, TaskState
 from fa.core.model import Group, Job, NodeView, Role, Task
-from fa.core.scheduling import still_blocked, why_never, why_not
+from fa.core.scheduling import Board, Reason, still_blocked, why_never, why_not
 from fa.errors import NotFound
 from fa.node.api import shapes as s
 from fa.node.api.call import Answer, Call
@@ -24,23 +24,37 @@ async def why(call: Call) -> Answer:
     for task in row.tasks:
         group = await call.gateway.readers.group(task.group)
         assert group is not None, "a task has its group"
-        tasks.append(why_task(task, group, views))
+        held_back = await _held_back(call, task, group, views)
+        tasks.append(why_task(task, group, views, held_back))
     never = any(task.never for task in tasks)
     return Answer(s.WhyShape(row.job.id, row.job.state.value, sentence(row.job, tasks), never, tasks))
 
 
-def why_task(task: Task, group: Group, views: Sequence[NodeView]) -> s.WhyTask:
+async def _held_back(call: Call, task: Task, group: Group, views: Sequence[NodeView]) -> frozenset[str]:
+    """The nodes whose open slots wait for a larger task ahead of this one, as dispatch would find."""
+    if task.state is not TaskState.QUEUED:
+        return frozenset()
+    readers, board, ahead = call.gateway.readers, Board(views), []
+    for large, _ in await readers.waiting():
+        head = await readers.head(large.id) if large.cost > 1 and large.slot_class == group.slot_class else None
+        if head is not None and (-head.priority, head.id) < (-task.priority, task.id):
+            ahead.append((-head.priority, head.id, large, head))
+    for _, _, large, head in sorted(ahead, key=lambda each: each[:2]):
+        board.place(large, head.priority, still_blocked(large, views, head.blocked))
+    return board.held_back(group.slot_class)
+
+
+def why_task(task: Task, group: Group, views: Sequence[NodeView], held_back: Collection[str] = ()) -> s.WhyTask:
     """What keeps one task; nodes are looked at only while it waits for one."""
     nodes, never = [], False
     if task.state in (TaskState.QUEUED, TaskState.HELD):
         blocked = still_blocked(group, views, task.blocked)
-        nodes = [_node(task, group, view, blocked) for view in views]
+        nodes = [_node(why_not(group, view, task.priority, blocked, view.name in held_back), view) for view in views]
         never = all(why_never(group, view) is not None for view in views)
     return s.WhyTask(task.product, task.state.value, _task_sentence(task, nodes, never), never, nodes)
 
 
-def _node(task: Task, group: Group, view: NodeView, blocked: Sequence[str]) -> s.WhyNode:
-    reason = why_not(group, view, task.priority, blocked)
+def _node(reason: Reason | None, view: NodeView) -> s.WhyNode:
     if reason is None:
         return s.WhyNode(view.name, None, "could start it as soon as it is its turn", True)
     return s.WhyNode(view.name, reason.why.value, reason.text, reason.passes)
@@ -55,7 +69,7 @@ def _task_sentence(task: Task, nodes: Sequence[s.WhyNode], never: bool) -> str:
         told = "; ".join(f"{node.node} {node.text}" for node in nodes) or "there is no node"
         return f"can never run as the array is set up: {told}"
     if task.state is TaskState.HELD:
-        return "is held: release it to let it start"
+        return "is held: release it to let it start" + (f" ({task.error})" if task.error else "")
     if task.deferred_until is not None:
         return f"is deferred until {stamp(task.deferred_until)}" + (f": {task.error}" if task.error else "")
     if any(node.why is None for node in nodes):

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from fa.core.commands import Dispatch, FailAttempt
+from fa.core.commands import Dispatch, FailAttempt, GiveAway
 from fa.core.model import NodeView
 from fa.errors import Unavailable
 from fa.node.clock import wall_ms
 from fa.node.gateway import Progress
-from tests.node.api.fake import Site, member
+from tests.node.api.fake import OFFERS, Site, member
 
 JOB = {"source": "san:in/a.mxf", "factory": "proxy"}
 
@@ -193,6 +193,31 @@ async def test_why_says_it_per_node(one: Site) -> None:
     one.node.members[1] = member("b", view=NodeView("b", ()))
     _, why = await one.get(f"/v1/jobs/{job + 1}/why")
     assert why["never"] is False and "b has not said yet what it can do" in why["text"]
+
+
+async def test_why_says_that_a_node_waits_for_a_larger_task(one: Site) -> None:
+    """It has an open slot, and would be starved of two of them by small tasks."""
+    text = (await one.get("/v1/factories/proxy"))[1]["text"]
+    one.add_factory(text.replace('name = "proxy"', 'name = "big"', 1) + "cost = 2\n")
+    one.node.members[0] = member("a", view=NodeView("a", (("cpu", 2),), (("cpu", 1, 50),), offers=OFFERS))
+    before, _, after = [await one.submit(factory=name) for name in ("proxy", "big", "proxy")]
+    _, why = await one.get(f"/v1/jobs/{before['id']}/why")
+    assert why["tasks"][0]["nodes"][0]["why"] is None
+    _, why = await one.get(f"/v1/jobs/{after['id']}/why")
+    assert why["tasks"][0]["nodes"][0]["why"] == "held-back" and "larger task ahead" in why["text"]
+
+
+async def test_why_a_held_job_says_who_held_it(one: Site) -> None:
+    """Where it was not a person."""
+    job = (await one.submit())["id"]
+    for _ in range(5):
+        one.node.store.apply(Dispatch(7, (one.node.members[0].view,), wall_ms() + 10**6))
+        _, shown = await one.get(f"/v1/jobs/{job}")
+        one.node.store.apply(
+            GiveAway(((shown["tasks"][0]["id"], shown["tasks"][0]["attempt"]),), "a was lost", wall_ms())
+        )
+    _, why = await one.get(f"/v1/jobs/{job}/why")
+    assert "is held: release it to let it start (its node was lost each of the last 5 times" in why["text"]
 
 
 @pytest.mark.parametrize(("error", "told"), [("It is short.", "It is short."), ("It is short", "It is short.")])
