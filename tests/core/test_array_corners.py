@@ -94,6 +94,13 @@ def test_the_one_vote_that_counts_takes_over_at_once_when_the_coordinators_proce
     assert array.status().in_sync == ("b",)
 
 
+def test_a_node_is_up_while_there_is_a_link_to_it() -> None:
+    array = following()
+    assert array.is_up("a") and array.is_up("b") and not array.is_up("z")
+    array.step(ev.LinkDown("a", refused=False), 0.2)
+    assert not array.is_up("a")
+
+
 def test_who_is_not_let_in_never_believes_its_disk_by_itself() -> None:
     """Two servers without a third vote, and a clone of the one whose vote decides: the other one is linked with the
     original (scenario 15). Later the original is gone, and b tells what it remembers."""
