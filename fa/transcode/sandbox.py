@@ -1,5 +1,5 @@
-"""How a child is fenced in: its own network namespace (an empty one), limits, low priority, no new privileges, and
-death together with its node.
+"""How a child is fenced in: an empty network namespace (its own; of a root one for all children), limits, low priority,
+no new privileges, and death together with its node.
 
 It is done by the launcher (see `launcher`), for a millisecond of CPU. Where that does not work it is done with the
 small programs of util-linux, one after the other in front of the command: together they cost some milliseconds, and

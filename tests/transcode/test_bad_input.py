@@ -199,7 +199,7 @@ async def test_a_full_disk_is_worth_another_try(clips: Path, encode: Encode, tmp
     (tmp_path / "out.part").symlink_to("/dev/full")
     result = await encode(clips / "p25.mp4", PROXY)
     assert isinstance(result, EncodeFailure)
-    assert (result.permanent, result.code) == (False, "surroundings")
+    assert (result.permanent, result.code) == (False, "no-room")
     assert "No space left on device" in result.sentence
 
 

@@ -25,7 +25,7 @@ for seed in (3, 9):
 
 def test_seeds_hold() -> None:
     counts: Counter[str] = Counter()
-    for seed in range(20):
+    for seed in range(40):
         result = run_seed(seed)
         counts += result.counts
         assert not result.violation, f"seed {seed}: {result.violation}; replay: {replay(seed)}"
