@@ -40,7 +40,7 @@ FAULTS = (
     Fault("disconnected", {"errors": dict.fromkeys((*LOOKS, *CHANGES, "fsync"), EIO)}),
     Fault("read-only", {"errors": dict.fromkeys(CHANGES, EROFS)}),
     Fault("healthy", {"errors": {"fsync": EIO}}),
-    Fault("read-only", {"capacity": 0}),
+    Fault("full", {"capacity": 0}),
     Fault("hung", {"hang": True}),
     Fault("foreign", share="foreign"),
     Fault("disconnected", share="none"),

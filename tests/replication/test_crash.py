@@ -107,7 +107,7 @@ def test_the_writer_and_the_copy_are_killed_one_without_the_other(fast_home: Pat
     chance = random.Random(12)
     apart = Apart(fast_home)
     try:
-        for role in chance.sample(["writer", "copy"] * KILLS, 2 * KILLS):
+        for role in chance.sample(["writer", "copy"] * KILLS, KILLS):
             apart.wait_acked(chance.randint(1, 1500))
             apart.kill(role)
             apart.start(role)

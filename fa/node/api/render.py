@@ -103,6 +103,8 @@ def attempt_shape(attempt: Attempt, product: str) -> AttemptShape:
 
 
 def slots_of(node: NodeStatus) -> dict[str, SlotsShape]:
+    if node.kind == "witness":
+        return {}
     used = {name: 0 for name, _ in node.view.slots}
     for name, cost, _ in node.view.used:
         used[name] = used.get(name, 0) + cost
