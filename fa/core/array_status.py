@@ -48,6 +48,8 @@ class ArrayStatus:
     """What the loss of one node would mean, where there is no majority to survive it; empty otherwise."""
     votes: Voters = ()
     """The voters as members: a vote belongs to one incarnation."""
+    settled: tuple[str, ...] = ()
+    """The voters; during a change those before it, for without a majority of them nobody takes over either."""
     spare: tuple[str, ...] = ()
     """The voters without whom a majority answers all the same; only the coordinator knows."""
 
@@ -71,6 +73,7 @@ def status(state: State, leader: Leader | None) -> ArrayStatus:
         why=state.why,
         warning=_warning(view.voters) if view else "",
         votes=view.voters if view else (),
+        settled=tuple(voter.node for voter in view.prev) if view else (),
         spare=tuple(voter.node for voter in view.voters if leader.spares(state, voter)) if view and leader else (),
     )
 

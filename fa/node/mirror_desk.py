@@ -61,7 +61,7 @@ class MirrorDesk:
             "epoch": status.epoch,
             "coordinator": status.coordinator or None,
             "secondaries": list(status.secondaries),
-            "voters": list(status.voters),
+            "voters": list(status.settled),
             "txid": status.acked.txid,
             "checksum": f"{status.acked.checksum:016x}",
             "lag_ms": commits.delay_ms,

@@ -94,6 +94,13 @@ def test_the_one_vote_that_counts_takes_over_at_once_when_the_coordinators_proce
     assert array.status().in_sync == ("b",)
 
 
+def test_the_voters_are_those_before_until_a_change_of_them_is_over() -> None:
+    """Before that a majority of both is needed: nobody may rely on the new one yet."""
+    both = following(View(EPOCH_STRIDE, "a", (A, B), (A, B, W), (A, B)))
+    assert (both.status().voters, both.status().settled) == (("a", "b", "w"), ("a", "b"))
+    assert following(PAIR).status().settled == following(PAIR).status().voters == ("a", "b", "w")
+
+
 def test_a_node_is_up_while_there_is_a_link_to_it() -> None:
     array = following()
     assert array.is_up("a") and array.is_up("b") and not array.is_up("z")
