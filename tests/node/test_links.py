@@ -180,7 +180,7 @@ async def test_a_peer_that_does_not_read_loses_its_link(tmp_path, monkeypatch):
             await socket.send_bytes(encode(Hello(ARRAY, "b", "b.1", "data", 0, 1, "b-run", 1)))
             decode((await socket.receive()).data)
             request.transport.pause_reading()
-            await asyncio.sleep(3600)
+            await asyncio.Event().wait()  # it never reads again
             return socket
 
         b.handle = deaf

@@ -9,7 +9,6 @@ and a segment) with where it stands now. HOME/acked gets one line for every ackn
 
 from __future__ import annotations
 
-import itertools
 import os
 import socket
 import struct
@@ -18,7 +17,6 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from fa.core.position import EMPTY, Position
 from fa.replication.directory import ReplicaDirectory
@@ -26,8 +24,8 @@ from fa.replication.envelope import Envelope, unpack
 from fa.replication.retention import Keeper
 from fa.replication.secondary import Copy
 from fa.replication.writer import Limits, Writer, wall_clock_ms
-from tests.replication.conftest import ARRAY, insert, migrate
-from tests.replication.crashing_pair import recover
+from tests.replication.conftest import ARRAY, migrate
+from tests.replication.crashing_pair import keep_submitting, recover
 
 HEAD = struct.Struct(">QQI")  # the acknowledged position, bytes of the message
 REST = 0.02  # seconds between two looks at a directory: there are two processes, and a test that waits
@@ -130,20 +128,7 @@ def write(home: Path, epoch: int) -> None:
     )  # fmt: skip
     writer.start()
     writer.open_epoch(epoch)
-    numbers = itertools.count()
-
-    def submit() -> None:
-        text = f"{epoch}-{next(numbers)}"
-
-        def done(outcome: Any, position: Position) -> None:
-            assert not isinstance(outcome, BaseException), outcome
-            os.write(acked, f"{text}\n".encode())
-            submit()
-
-        writer.submit(insert(text), done)
-
-    for _ in range(16):
-        submit()
+    keep_submitting(writer, epoch, acked)
     keeper = Keeper(directory)
     print("running", flush=True)
     while True:

@@ -79,6 +79,16 @@ def main(home: Path, epoch: int) -> None:
     )
     writer.start()
     writer.open_epoch(epoch)
+    keep_submitting(writer, epoch, acked)
+    keeper, copy_keeper = Keeper(directory), Keeper(copy._directory)
+    print("running", flush=True)
+    while True:
+        copy_keeper.keep(copy.settle().txid, wall_clock_ms())
+        keeper.keep(writer.checkpointed, wall_clock_ms())
+
+
+def keep_submitting(writer: Writer, epoch: int, acked: int) -> None:
+    """Sixteen rows on their way at any time, from now on; a line into ``acked`` for each that was acknowledged."""
     numbers = itertools.count()
 
     def submit() -> None:
@@ -93,11 +103,6 @@ def main(home: Path, epoch: int) -> None:
 
     for _ in range(16):
         submit()
-    keeper, copy_keeper = Keeper(directory), Keeper(copy._directory)
-    print("running", flush=True)
-    while True:
-        copy_keeper.keep(copy.settle().txid, wall_clock_ms())
-        keeper.keep(writer.checkpointed, wall_clock_ms())
 
 
 if __name__ == "__main__":
