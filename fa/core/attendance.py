@@ -266,4 +266,4 @@ class Attendance:
 
 def grant_to(run: Run, node: str) -> w.Tell:
     assert run.output is not None, "only a committed grant is told"
-    return w.Tell(node, w.Grant(run.task, run.attempt, run.part, run.output, run.replace, run.source))
+    return w.Tell(node, w.Grant(run.task, run.attempt, run.part, run.output, run.replace, run.source, run.spare))

@@ -17,7 +17,7 @@ from fa.core.alarms import NoticeWritten as NoticeWritten
 from fa.core.alarms import RaiseAlert as RaiseAlert
 from fa.core.alarms import Remark as Remark
 from fa.core.alarms import TellTroubles as TellTroubles
-from fa.core.model import Cause, Group, NewJob, NodeMode, NodeRow, NodeView, Output, Token
+from fa.core.model import Cause, Group, NewJob, NodeMode, NodeRow, NodeView, Output, Spare, Token
 from fa.core.monitor_commands import MonitorCommand, MonitorFact
 
 
@@ -290,6 +290,7 @@ class Order:
     cost: int
     slot_class: str
     boot: int
+    spare: Spare | None = None  # whose source lies at the destination
 
 
 # --- facts: what a carried out command changed, for whoever keeps something in memory or shows it ---
@@ -316,6 +317,7 @@ class Granted:
     attempt: int
     part: str
     output: Output
+    spare: Spare | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ class Dispatcher:
             run = Run(
                 task.id, attempt.number, attempt.node, attempt.boot, task.cost, active.group.slot_class, task.priority,
                 active.group.factory, None, now.mono, part=attempt.part, output=attempt.output, replace=active.replace,
-                source=active.source, group=active.group,
+                source=active.source, spare=active.spare, group=active.group,
             )  # fmt: skip
             self._crew.runs.add(run)
         for quarantine in event.quarantines:
@@ -210,7 +210,7 @@ class Dispatcher:
         run = self._crew.runs.get((fact.task, fact.attempt))
         if run is None:
             return []
-        run.part, run.output = fact.part, fact.output
+        run.part, run.output, run.spare = fact.part, fact.output, fact.spare
         self._attendance.look_after(run, now)
         return self._attendance.tell(run, now)
 

@@ -158,12 +158,14 @@ class _Assignments:
         change.tables.add_attempt(Attempt(task.id, number, node, epoch, AttemptState.RUNNING, at, boot=boot))
         job = change.begin_job(change.job(task.job))
         version = self._version(job)
+        recipe = change.recipes.read(version)
+        replaces = recipe is not None and recipe.replace
         order = Order(
             epoch, task.id, number, node, job.id, task.product, job.source, task.destination,
             job.factory, job.factory_version, version.text, task.priority, task.cost, group.slot_class, boot,
+            change.tables.spare(task.destination) if replaces else None,
         )  # fmt: skip
-        recipe = change.recipes.read(version)
-        change.fact(Assigned(order, recipe is not None and recipe.replace, group))
+        change.fact(Assigned(order, replaces, group))
         self.orders.append(order)
 
     def _version(self, job: Job) -> FactoryVersion:
@@ -187,7 +189,16 @@ def ask_publish(change: Change, command: AskPublish) -> bool:
         change.move(task, TaskEvent.GRANT)
         granted = replace(attempt, state=AttemptState.PUBLISHING, part=command.part, output=command.output)
         change.tables.save_attempt(granted)
-    change.fact(Granted(command.node, command.task, command.attempt, command.part, command.output))
+    change.fact(
+        Granted(
+            command.node,
+            command.task,
+            command.attempt,
+            command.part,
+            command.output,
+            change.tables.spare(task.destination),
+        )
+    )
     return True
 
 
@@ -210,7 +221,10 @@ def finish(change: Change, command: FinishAttempt) -> bool:
         raise Conflict("Only a granted attempt can finish.")
     change.move(task, TaskEvent.PUBLISH, output=attempt.output, error="")
     change.end_attempt(attempt, AttemptState.SUCCEEDED, command.at)
-    change.settle_job(change.job(task.job), command.at)
+    job = change.settle_job(change.job(task.job), command.at)
+    recipe = change.recipe_of(job)
+    if recipe and recipe.replace and attempt.output:
+        change.tables.put_delivery(job.id, attempt.output)
     return True
 
 

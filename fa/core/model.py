@@ -69,6 +69,15 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Spare:
+    """At a destination lies the source of `job`. It is never replaced, unless it is, to the byte, what fa itself
+    `delivered` there last."""
+
+    job: int
+    delivered: Output | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     id: int
     job: int

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fa.core.commands import Order
-from fa.core.model import Group, Output
+from fa.core.model import Group, Output, Spare
 from fa.core.work import Key
 
 
@@ -15,8 +15,8 @@ class Run:
     """One attempt. `order` is unknown where an earlier coordinator gave it; `told` how often its node was told of it,
     `told_at` when last, `seen` whether a beat has shown it there; `part` and `output` once it is granted, `asked` how
     often other nodes were asked to finish its publish; `encoded` once its node said that its encoder has ended.
-    `replace` and `source`: whether its publish may overwrite, and what it never does. `group`: what it needs of a node,
-    None for what does not count."""
+    `replace`, `source`, `spare`: whether its publish may overwrite, and what it never does. `group`: what it needs of a
+    node, None for what does not count."""
 
     task: int
     attempt: int
@@ -36,6 +36,7 @@ class Run:
     source: str = ""
     asked: int = 0
     encoded: bool = False
+    spare: Spare | None = None
     group: Group | None = None
 
     @property

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from fa.core.alarms import Notice
 from fa.core.arrivals import Arrival, MonitorRow, Sighting
 from fa.core.lifecycle import JobState
-from fa.core.model import Alert, Attempt, Event, FactoryVersion, Group, Job, NodeRow, Reign, Task, Token
+from fa.core.model import Alert, Attempt, Event, FactoryVersion, Group, Job, NodeRow, Output, Reign, Spare, Task, Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,14 @@ class Tables(Protocol):
     def save_task(self, task: Task) -> None: ...
     def tasks_of(self, job: int) -> Sequence[Task]:
         """In the order of the factory's products."""
+        ...
+
+    def spare(self, path: str) -> Spare | None:
+        """The first job whose source lies there, and what was last delivered there (`put_delivery`)."""
+        ...
+
+    def put_delivery(self, job: int, output: Output) -> None:
+        """Goes with its job. Replaces what was delivered there before."""
         ...
 
     def active_tasks(self) -> Sequence[Task]:

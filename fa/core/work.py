@@ -9,7 +9,7 @@ from enum import StrEnum
 from fa.core.arrivals import MonitorRow
 from fa.core.commands import Command, Order
 from fa.core.ledger import Outcome
-from fa.core.model import Attempt, Cause, Group, NodeRow, NodeView, Output, Task
+from fa.core.model import Attempt, Cause, Group, NodeRow, NodeView, Output, Spare, Task
 from fa.core.position import Position
 from fa.core.tables import Quarantine
 from fa.core.watch_events import AfterEnded as AfterEnded
@@ -125,13 +125,15 @@ class Carried:
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """A task that runs, its attempt that counts, and what it needs; `replace`: whether its factory may overwrite."""
+    """A task that runs, its attempt that counts, and what it needs; `replace`: whether its factory may overwrite;
+    `spare`: whose source lies at its destination."""
 
     task: Task
     attempt: Attempt
     group: Group
     replace: bool
     source: str
+    spare: Spare | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +309,7 @@ class Publish:
     output: Output
     replace: bool
     source: str
+    spare: Spare | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fa.core.commands import Order
-from fa.core.model import Cause, NodeView, Output
+from fa.core.model import Cause, NodeView, Output, Spare
 from fa.core.watch_messages import WatchMessage
 
 Key = tuple[int, int]  # (task, attempt)
@@ -135,7 +135,8 @@ class Stop:
 @dataclass(frozen=True, slots=True)
 class Grant:
     """Publish: rename `part` to `output.path` now, or finish what another node was granted (then the part is its).
-    `source` (volume:path) is what `replace` must spare, by whatever name it stands there."""
+    `source` (volume:path) is what `replace` must spare, by whatever name it stands there; `spare` what it must spare
+    at its place."""
 
     task: int
     attempt: int
@@ -143,6 +144,7 @@ class Grant:
     output: Output
     replace: bool
     source: str
+    spare: Spare | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ class Worker:
         over = key in self._over or (report and report.kind is not ReportKind.WANTS_PUBLISH)
         if key in self._publishing or over:
             return []
-        publish = w.Publish(*key, grant.part, grant.output, grant.replace, grant.source)
+        publish = w.Publish(*key, grant.part, grant.output, grant.replace, grant.source, grant.spare)
         self._publishing[key] = (publish, None)
         if report:
             self._reports.pop(key)

@@ -31,7 +31,8 @@ def active_of(tables: Tables) -> ActiveLoaded:
         version = tables.factory(job.factory, job.factory_version)
         assert version, "a job's factory version is never deleted before the job"
         recipe = recipes.read(version)
-        active.append(Active(task, attempt, group, recipe is not None and recipe.replace, job.source))
+        replaces, spare = recipe is not None and recipe.replace, tables.spare(task.destination)
+        active.append(Active(task, attempt, group, replaces, job.source, spare))
     return ActiveLoaded(
         tuple(active), tuple(tables.nodes()), tuple(tables.quarantines()), tuple(tables.monitors())
     )  # fmt: skip

@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from fa.core.commands import Order
-from fa.core.model import Cause, Output
+from fa.core.model import Cause, Output, Spare
 from fa.core.places import Place, parse_place
 from fa.core.recipe import parse_factory
 from fa.core.recipe_values import Factory, Product
@@ -29,7 +29,7 @@ from fa.node.beneath import folder_beneath, let_go, open_beneath, split
 from fa.node.failpoints import reached
 from fa.node.mishap import NO_ROOM, Hopeless, NoRoom, NotFromHere, ScratchFull, failed, failed_by
 from fa.node.probes import Probes
-from fa.node.replacing import Destination, InTheWay, look
+from fa.node.replacing import Destination, InTheWay, look, spared
 from fa.node.shortage import PLENTY, Shortages, space_of
 from fa.node.volumes import Volumes
 from fa.replication.durable import sync_folder
@@ -137,7 +137,7 @@ def _prepare(shop: Workshop, order: Order, recipe: Factory, product: Product, by
             if final.covers(source):
                 raise Hopeless(f"At {final} lies the source.", hint="Deliver to another place.")
             _check_room(shop, order, root)
-            _prepare_destination(destination, recipe.replace, product)
+            _prepare_destination(destination, recipe.replace, product, order.spare)
     except BaseException:
         os.close(opened.fd)
         raise
@@ -147,12 +147,12 @@ def _prepare(shop: Workshop, order: Order, recipe: Factory, product: Product, by
     return Source(None, f"{volumes.root(source.volume, write=False)}/{source.path}", opened.bytes)
 
 
-def _prepare_destination(destination: Destination, replace: bool, product: Product) -> None:
+def _prepare_destination(destination: Destination, replace: bool, product: Product, spare: Spare | None) -> None:
     root, final = destination.root, destination.place
     folder, name = split(final.path)
     try:
         with folder_beneath(root, folder, make=True) as fd:
-            _check_free(fd, name, destination, replace, product)
+            _check_free(fd, name, destination, replace, product, spare)
             if not os.access(".", os.W_OK | os.X_OK, dir_fd=fd) or os.fstatvfs(fd).f_flag & os.ST_RDONLY:
                 raise NotFromHere(f"{final.volume}:{folder or '.'} is read-only.", hint="Correct its permissions.")
     except (NotADirectoryError, FileExistsError):
@@ -167,7 +167,9 @@ def _check_room(shop: Workshop, order: Order, root: str) -> None:
         raise NoRoom(f"{words}: {space.free // 1024} KiB.", hint="Make room there; it goes on by itself.")
 
 
-def _check_free(fd: int, name: str, destination: Destination, replace: bool, product: Product) -> None:
+def _check_free(
+    fd: int, name: str, destination: Destination, replace: bool, product: Product, spare: Spare | None
+) -> None:
     if look(fd, name) is None:
         return
     if not replace:
@@ -177,6 +179,8 @@ def _check_free(fd: int, name: str, destination: Destination, replace: bool, pro
         standing = destination.check(fd, name)
         if standing is not None and product.preset:
             destination.check_kind(standing, folder=presets()[product.preset].kind == "ladder")
+        if standing is not None and stat.S_ISREG(standing.st_mode) and spare and not spare.delivered:
+            raise spared(destination.place, spare)
     except InTheWay as error:
         raise Hopeless(error.detail, hint=error.hint) from None
 

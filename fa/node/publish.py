@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from fa.core.model import Spare
 from fa.core.places import Place, parse_place
 from fa.core.work import Publish, PublishResult
 from fa.errors import FaError
 from fa.node import parts, replacing
 from fa.node.beneath import folder_beneath, rename_no_replace, split
 from fa.node.failpoints import reached
-from fa.node.replacing import Destination, Digest, InTheWay, look
+from fa.node.replacing import Destination, Digest, InTheWay, look, spared
 
 _HOPELESS = {errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EXDEV, errno.ENAMETOOLONG}
 _NOT_FROM_HERE = {errno.EACCES, errno.EPERM}  # another node may be allowed to
@@ -105,6 +106,8 @@ class _Publication:
             destination.check_kind(standing, folder=stat.S_ISDIR(made.st_mode))
             if stat.S_ISDIR(standing.st_mode):
                 self._check_delivered(destination, to_fd, name)
+            elif self.wish.spare:
+                self._check_spared(self.wish.spare, to_fd, name)
         return standing
 
     def _look_at_source(self) -> os.stat_result | None:
@@ -114,10 +117,20 @@ class _Publication:
             return replacing.look_at_source(root, source.path)
 
     def _check_delivered(self, destination: Destination, to_fd: int, name: str) -> None:
+        destination.check_delivered(self._digest_of_another(to_fd, name)[1])
+
+    def _check_spared(self, spare: Spare, to_fd: int, name: str) -> None:
+        """Who writes to it between this look and the rename was late: so it is with all that is replaced."""
+        found, ours = self._digest_of_another(to_fd, name), spare.delivered
+        if ours is None or found != (ours.bytes, ours.sha256):
+            raise spared(self.final, spare)
+
+    def _digest_of_another(self, to_fd: int, name: str) -> tuple[int, str]:
+        """Of what stands there, if it is not the output already."""
         found = self.digest(Path(f"/proc/self/fd/{to_fd}", name))
         if found == (self.wish.output.bytes, self.wish.output.sha256):
             raise FileExistsError(errno.EEXIST, "it is published already", name)
-        destination.check_delivered(found[1])
+        return found
 
     def _after_error(self, error: OSError) -> Ended:
         if self._is_output():

@@ -1,8 +1,9 @@
 """What stands at a destination and may be replaced (`replace = true`): as little as can be.
 
-A file replaces a regular file that is not the source. A folder replaces only a folder that fa itself delivered there
-and that nobody changed since, down to the last byte: `.fa/delivered/` keeps a receipt of each, and what stands there is
-read and compared. So what people or programs put into such a folder, and a source that lies in it, is never removed.
+A file replaces a regular file that is no source: not its own, and not that of another job, unless fa delivered that
+very file there. A folder replaces only a folder that fa itself delivered there and that nobody changed since, down to
+the last byte: `.fa/delivered/` keeps a receipt of each, and what stands there is read and compared. So what people or
+programs put into such a folder, and a source that lies in it, is never removed.
 
 Folders change places in two renames, neither of which ever replaces anything: the old one goes to `.fa/aside/`, under
 the name of the part, the new one takes its place. The part's name is used up by that, and the name aside is kept by a
@@ -20,6 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from fa.core.model import Spare
 from fa.core.places import Place
 from fa.errors import FaError
 from fa.node.beneath import folder_beneath, rename_no_replace, split
@@ -39,6 +41,11 @@ class InTheWay(FaError):
     """What stands at the destination is never replaced."""
 
     code = "in-the-way"
+
+
+def spared(place: Place, spare: Spare) -> InTheWay:
+    """Whoever submitted it, a source is not ours to replace."""
+    return InTheWay(f"{place} is the source of job {spare.job}.", hint="Deliver to another place, or move it away.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,20 +76,27 @@ class Walked:
 
 
 @contextmanager
-def folder_of(site: Site, monitor: Monitor) -> Iterator[int]:
-    """The watched folder, open. Raises `Gone`, `Denied`.
+def root_of(site: Site, monitor: Monitor) -> Iterator[int]:
+    """The root of its volume, open. Raises `Gone`.
 
-    The volume's identity is read through the same open root, so that an empty mount point, or another share mounted
-    there at this moment, is never taken for an empty folder."""
+    The volume's identity is read through it, so that an empty mount point, or another share mounted there at this
+    moment, is never taken for the volume."""
     try:
         root = os.open(site.root, os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise Gone(f"{site.root}: {error.strerror}") from None
     try:
         _check_identity(root, site, monitor.folder.volume)
-        folder = _open_folder(root, monitor)
+        yield root
     finally:
         os.close(root)
+
+
+@contextmanager
+def folder_of(site: Site, monitor: Monitor) -> Iterator[int]:
+    """The watched folder, open. Raises `Gone`, `Denied`."""
+    with root_of(site, monitor) as root:
+        folder = open_folder(root, monitor)
     try:
         yield folder
     finally:
@@ -106,7 +113,8 @@ def _check_identity(root: int, site: Site, volume: str) -> None:
         raise Gone(f"what is mounted at {site.root} is not volume {volume} of this array")
 
 
-def _open_folder(root: int, monitor: Monitor) -> int:
+def open_folder(root: int, monitor: Monitor) -> int:
+    """The watched folder, beneath that root. Raises `Gone`, `Denied`."""
     try:
         return open_at(root, monitor.folder.path, os.O_RDONLY | os.O_DIRECTORY)
     except PermissionError:

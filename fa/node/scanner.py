@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -141,8 +142,9 @@ class Scanner:
     def after(self, question: Mapping[str, Any]) -> dict[str, Any]:
         order = AfterOrder(**question["after"])
         try:
-            with self._answering(), scan.folder_of(self._site, self._monitor):
-                return {"path": carry_out(self._site.root, self._monitor, order), "error": ""}
+            with self._answering(), scan.root_of(self._site, self._monitor) as root:
+                os.close(scan.open_folder(root, self._monitor))  # while it is not there, no file of it is gone
+                return {"path": carry_out(f"/proc/self/fd/{root}", self._monitor, order), "error": ""}
         except (scan.Gone, scan.Denied) as error:
             return {"path": "", "error": str(error)}
         except OSError as error:

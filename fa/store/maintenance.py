@@ -16,7 +16,7 @@ def delete_finished_jobs(connection: sqlite3.Connection, before: int, limit: int
     """Delete the jobs that finished before `before` (ms), the longest finished first, with all that hangs on them."""
     jobs = [row[0] for row in connection.execute(SQL["finished_before"], (before, limit)).fetchall()]
     wanted = (list_of(jobs),)
-    for name in ("unindex_jobs", "delete_attempts", "delete_tasks", "delete_jobs"):
+    for name in ("unindex_jobs", "delete_attempts", "delete_tasks", "delete_deliveries", "delete_jobs"):
         connection.execute(SQL[name], wanted)
     return len(jobs)
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from fa.core.lifecycle import JobState
-from fa.core.model import Alert, Attempt, Event, FactoryVersion, Group, Job, NodeRow, Reign, Task, Token
+from fa.core.model import Alert, Attempt, Event, FactoryVersion, Group, Job, NodeRow, Output, Reign, Spare, Task, Token
 from fa.core.tables import Quarantine, Remembered
 from fa.store.memory_rows import Change, Queue, Rows
 from fa.store.monitor_tables import MemoryMonitors
@@ -34,6 +34,8 @@ class MemoryTables(MemoryMonitors, MemoryNotices):
         self._tasks: Rows[int, Task] = self._table("task", self._queue.moved)
         self._attempts: Rows[tuple[int, int], Attempt] = self._table("attempt")
         self._groups: Rows[int, Group] = self._table("group", self._group_moved)
+        self._sources: dict[str, set[int]] = {}
+        self._deliveries: Rows[str, tuple[int, Output]] = self._table("delivery")
         self._requests: Rows[str, Remembered] = self._table("request")
         self._newest: Rows[str, tuple[int, bool]] = self._table("factory")
         self._versions: Rows[tuple[str, int], FactoryVersion] = self._table("factory_version")
@@ -94,8 +96,11 @@ class MemoryTables(MemoryMonitors, MemoryNotices):
     def _job_moved(self, old: Job | None, new: Job | None) -> None:
         if old is not None:
             self._counts[old.state] -= 1
+            if new is None:
+                self._sources[old.source].remove(old.id)
         if new is not None:
             self._counts[new.state] += 1
+            self._sources.setdefault(new.source, set()).add(new.id)
 
     def add_job(self, job: Job) -> int:
         number = self._next("job")
@@ -123,6 +128,13 @@ class MemoryTables(MemoryMonitors, MemoryNotices):
 
     def tasks_of(self, job: int) -> Sequence[Task]:
         return [self._tasks[task] for _, task in self._queue.of_job.get(job, ())]
+
+    def spare(self, path: str) -> Spare | None:
+        jobs = self._sources.get(path)
+        return Spare(min(jobs), self._deliveries.get(path, (0, None))[1]) if jobs else None
+
+    def put_delivery(self, job: int, output: Output) -> None:
+        self._deliveries.put(output.path, (job, output))
 
     def active_tasks(self) -> Sequence[Task]:
         return [self._tasks[task] for task, _ in self._queue.active]
@@ -206,6 +218,8 @@ class MemoryTables(MemoryMonitors, MemoryNotices):
                 for number in range(1, task.attempt + 1):
                     self._attempts.put((task.id, number), None)
                 self._tasks.put(task.id, None)
+            for path in [path for path, (by, _) in self._deliveries.items() if by == job]:
+                self._deliveries.put(path, None)
             self._jobs.put(job, None)
         return len(old)
 

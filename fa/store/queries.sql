@@ -50,6 +50,13 @@ SELECT id, job_id, ordinal, product, state, priority, group_id, cost, destinatio
     deferred_until, error, output_path, output_bytes, output_sha256
 FROM task WHERE job_id = ? ORDER BY ordinal
 
+-- name: spare
+SELECT job.id, delivery.path, delivery.bytes, delivery.sha256
+FROM job LEFT JOIN delivery ON delivery.path = job.source WHERE job.source = ? ORDER BY job.id LIMIT 1
+
+-- name: put_delivery
+INSERT OR REPLACE INTO delivery (path, job_id, bytes, sha256) VALUES (?, ?, ?, ?)
+
 -- name: active_tasks
 SELECT id, job_id, ordinal, product, state, priority, group_id, cost, destination, attempt, failures, node, blocked,
     deferred_until, error, output_path, output_bytes, output_sha256
@@ -295,6 +302,9 @@ DELETE FROM attempt WHERE task_id IN (SELECT id FROM task WHERE job_id IN (SELEC
 
 -- name: delete_tasks
 DELETE FROM task WHERE job_id IN (SELECT value FROM json_each(?))
+
+-- name: delete_deliveries
+DELETE FROM delivery WHERE job_id IN (SELECT value FROM json_each(?))
 
 -- name: delete_jobs
 DELETE FROM job WHERE id IN (SELECT value FROM json_each(?))

@@ -19,6 +19,7 @@ from fa.core.model import (
     NodeRow,
     Output,
     Role,
+    Spare,
     Task,
     Token,
 )
@@ -106,6 +107,11 @@ def task_row(task: Task) -> Row:
         task.error,
         *output_row(task.output),
     )
+
+
+def spare_of(row: Row) -> Spare:
+    job, path, size, sha256 = row
+    return Spare(job, None if path is None else Output(path, size, sha256))
 
 
 def attempt_of(row: Row) -> Attempt:

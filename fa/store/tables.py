@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from fa.core.lifecycle import JobState
-from fa.core.model import Alert, Attempt, Event, FactoryVersion, Group, Job, NodeRow, Reign, Task, Token
+from fa.core.model import Alert, Attempt, Event, FactoryVersion, Group, Job, NodeRow, Output, Reign, Spare, Task, Token
 from fa.core.tables import Quarantine, Remembered
 from fa.store import maintenance, rows
 from fa.store.monitor_tables import SqliteMonitors
@@ -84,6 +84,12 @@ class SqliteTables(SqliteMonitors, SqliteNotices):
 
     def tasks_of(self, job: int) -> Sequence[Task]:
         return [rows.task_of(row) for row in self._all("tasks_of", (job,))]
+
+    def spare(self, path: str) -> Spare | None:
+        return self._one("spare", (path,), rows.spare_of)
+
+    def put_delivery(self, job: int, output: Output) -> None:
+        self._run("put_delivery", (output.path, job, output.bytes, output.sha256))
 
     def active_tasks(self) -> Sequence[Task]:
         return [rows.task_of(row) for row in self._all("active_tasks")]

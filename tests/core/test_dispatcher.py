@@ -15,7 +15,7 @@ from fa.core.dispatcher import DEFERRED_LOOK, HOUSE_EVERY, HOUSE_FIRST, HOUSE_NE
 from fa.core.ledger import Outcome
 from fa.core.lifecycle import TaskState
 from fa.core.members import RESEND_AFTER
-from fa.core.model import Cause, NewJob, NodeMode, Output
+from fa.core.model import Cause, NewJob, NodeMode, Output, Spare
 from fa.core.position import EMPTY
 from fa.core.reporting import SHARE_WITHIN
 from fa.core.work import ReportKind
@@ -60,6 +60,7 @@ def test_a_coordinator_first_reads_what_runs(desk: Desk) -> None:
     first, second = desk.book.dispatch(view("a", boot=4))
     desk.book.do(c.SetQuarantine("b", "one", True, "it fails", AT))
     desk.book.grant(first)
+    desk.book.do(c.SubmitJobs((NewJob(first.destination, "one", defer_until=AT + 10**9),), AT))
     desk.serve()
     assert [member.name for member in desk.dispatcher.members] == ["a", "b", "c"]
     assert desk.dispatcher.views() == (), "nobody has said what runs there"
@@ -72,6 +73,7 @@ def test_a_coordinator_first_reads_what_runs(desk: Desk) -> None:
     desk.beat("a", (second.task, 1))
     (grant,) = desk.said(w.Grant)
     assert (grant.task, grant.replace) == (first.task, True), "the factory replaces"
+    assert grant.spare == Spare(2), "but not the source of another job"
     desk.join("b")
     assert desk.dispatcher.views()[1].quarantined == ("one",)
 
@@ -505,7 +507,8 @@ def test_what_a_factory_may_overwrite_is_known(desk: Desk) -> None:
     desk.ask(c.SaveFactory(ONE.replace('"one"', '"again"\nreplace = true', 1), AT))
     submit(desk, factory="again")
     (order,) = desk.orders()
+    desk.ask(c.SubmitJobs((NewJob(order.destination, "one"),), AT))
     desk.wish(order)
     (grant,) = desk.said(w.Grant)
     assert grant.replace
-    assert grant.source == order.source
+    assert (grant.source, grant.spare) == (order.source, Spare(2)), "the source of job 2 came to lie there meanwhile"

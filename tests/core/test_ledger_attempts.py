@@ -12,8 +12,9 @@ from fa.core import ledger_attempts
 from fa.core.commands import JobAction
 from fa.core.ledger_attempts import BACKOFF_LONGEST_MS, ROOM_LONGEST_MS, Refused
 from fa.core.lifecycle import JobState, TaskState
-from fa.core.model import AttemptState, Cause, FactoryVersion, NodeMode, Output, Reserve, Task
+from fa.core.model import AttemptState, Cause, FactoryVersion, NewJob, NodeMode, Output, Reserve, Spare, Task
 from fa.errors import Conflict
+from fa.node.active import active_of
 from tests.core.book import AT, ONE, Book, view
 
 # --- dispatch ---
@@ -139,6 +140,25 @@ def test_a_grant_is_for_one_attempt_and_one_file(book: Book) -> None:
     assert len(book.facts) == 1
     with pytest.raises(Refused, match="granted another file"):
         book.grant(order, sha="cd")
+
+
+def test_who_may_replace_is_told_whose_source_it_must_spare(book: Book) -> None:
+    """What fa delivered there last is known, so that a chain of factories can be run again."""
+    (place,) = [book.submit("two").id and "san:out/1-p.mp4"]
+    (other,) = book.do(c.SubmitJobs((NewJob(place, "one"),), AT)).jobs
+    first, _, of_other = book.dispatch(view(slots=9))
+    assert (first.destination, first.spare, of_other.spare) == (place, Spare(other), None)
+    book.grant(first)
+    assert [fact.spare for fact in book.facts] == [Spare(other)]
+    assert [active.spare for active in active_of(book.tables).active] == [Spare(other), None, None]
+    book.finish(first)
+    delivered = Output(place, 5, "ab")
+    assert book.tables.spare(place) == Spare(other, delivered)
+    book.grant(of_other)
+    book.finish(of_other)
+    assert [active.spare for active in active_of(book.tables).active] == [None]
+    assert book.do(c.SubmitJobs((NewJob(of_other.destination, "one"),), AT)).jobs == (3,)
+    assert book.tables.spare(of_other.destination) == Spare(3), "who does not replace needs no proof of what is its own"
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,36 @@ SEALED = FIXED.replace("fixed", "sealed").replace("out/taken.mp4", "sealed/x.mp4
 BLOCKED = FIXED.replace("fixed", "blocked").replace("out/taken.mp4", "out/file/inside.mp4")
 
 
+def test_no_job_replaces_the_source_of_another_but_a_chain_may_run_again(array: kit.Array) -> None:
+    node = array.found("a", "--slots", "2")
+    node.post("/v1/factories", kit.PROXY)
+    node.post("/v1/factories", FIXED.replace('"fixed"', '"again"\nreplace = true'))
+    for name, seconds in (("one", 1.0), ("two", 1.4)):
+        kit.make_clip(array.san / "in" / f"{name}.mp4", seconds)
+    taken = array.san / "out" / "taken.mp4"
+    taken.parent.mkdir(exist_ok=True)
+    camera = (array.san / "in" / "two.mp4").read_bytes()
+    taken.write_bytes(camera)
+
+    def run(source: str, factory: str) -> dict[str, Any]:
+        job = node.post("/v1/jobs", {"source": f"san:{source}", "factory": factory})["id"]
+        kit.wait_until(f"job {job} ended", lambda: kit.all_ended(node, job), 60)
+        return dict(node.job(job))
+
+    assert run("out/taken.mp4", "proxy")["state"] == "succeeded"
+    refused = run("in/one.mp4", "again")
+    assert (refused["state"], taken.read_bytes()) == ("failed", camera)
+    assert "source of job 1" in refused["tasks"][0]["error"] and refused["tasks"][0]["attempt"] == 1
+    taken.unlink()
+    for source in ("one", "two"):
+        made = run(f"in/{source}.mp4", "again")
+        assert made["state"] == "succeeded", made
+        assert kit.sha256_of(taken) == made["tasks"][0]["output"]["sha256"]
+        assert run("out/taken.mp4", "proxy")["state"] == "succeeded"
+    taken.write_bytes(camera)
+    assert (run("in/one.mp4", "again")["state"], taken.read_bytes()) == ("failed", camera), "that is not what fa made"
+
+
 def test_bad_sources_fail_once_with_a_reason(array: kit.Array) -> None:
     node = array.found("a", "--slots", "2")
     node.post("/v1/factories", kit.PROXY.replace(*TWICE))

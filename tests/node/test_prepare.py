@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from fa.core.commands import Order
-from fa.core.model import Cause
+from fa.core.model import Cause, Output, Spare
 from fa.core.work import AttemptFailed
 from fa.node import replacing
 from fa.node.attempt import Workshop, carry_out
@@ -34,11 +34,13 @@ def san(tmp_path: Path) -> Path:
     return made
 
 
-async def failure(at: Path, to: str = "san:out/1.txt", recipe: str = RECIPE, **mounts: Path) -> AttemptFailed:
+async def failure(
+    at: Path, to: str = "san:out/1.txt", recipe: str = RECIPE, spare: Spare | None = None, **mounts: Path
+) -> AttemptFailed:
     """Of an attempt that comes to its end before it needs any tool."""
     shares = Shares(san=at, **mounts)
     shop = Workshop(cast(Any, shares), *[cast(Any, None)] * 2, at.parent, at.parent, False, {})
-    order = Order(1, 7, 1, "a", 1, "p", "san:in/x.txt", to, "copy", 1, recipe, 50, 1, "cpu", 1)
+    order = Order(1, 7, 1, "a", 1, "p", "san:in/x.txt", to, "copy", 1, recipe, 50, 1, "cpu", 1, spare)
     ended = await carry_out(shop, order, lambda running: None)
     assert isinstance(ended, AttemptFailed)
     return ended
@@ -71,6 +73,27 @@ async def test_a_destination_that_is_the_source_by_any_name(san: Path, tmp_path:
     os.link(san / "in" / "x.txt", nas / "in" / "x.txt")
     failed = await failure(san, to=to, nas=nas)
     assert failed.permanent and "source" in failed.error, failed
+
+
+@pytest.mark.parametrize(
+    ("spare", "words"),
+    [
+        (None, "There is no tool"),
+        (Spare(12), "source of job 12"),
+        (Spare(12, Output("san:out/1.txt", 3, "ab")), "There is no tool"),
+    ],
+)
+async def test_the_source_of_another_job_is_known_before_anything_is_encoded(
+    san: Path, spare: Spare | None, words: str
+) -> None:
+    """Where fa delivered something, what stands there is read only when it is to be replaced."""
+    (san / "out" / "1.txt").write_text("old")
+    failed = await failure(san, spare=spare)
+    assert words in failed.error and failed.permanent is ("source" in words), failed
+
+
+async def test_a_source_that_was_moved_away_is_no_hindrance(san: Path) -> None:
+    assert "There is no tool" in (await failure(san, spare=Spare(12))).error
 
 
 @pytest.mark.parametrize(

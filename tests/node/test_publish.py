@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import os
 import subprocess
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from fa.core.model import Output, Spare
 from fa.core.work import Publish, PublishResult
 from fa.node import publish as publish_module
 from fa.node import replacing
@@ -203,6 +206,27 @@ def test_the_source_is_never_replaced(san: Path, tmp_path: Path, destination: st
         assert read(san / "in" / "clip") == read(san / "in" / "other") == read(second / "in" / "clip") == "the source"
         assert (san / "twice" / "clip").stat().st_nlink == 4
         assert parts_of(san) == []
+
+
+@pytest.mark.parametrize(
+    ("delivered", "result"), [(None, "EXISTS"), ("what fa delivered", "PUBLISHED"), ("something else", "EXISTS")]
+)
+def test_the_source_of_another_job_is_replaced_only_by_who_delivered_it(
+    san: Path, shares: Shares, delivered: str | None, result: str
+) -> None:
+    (san / "out").mkdir()
+    fill(san / "out" / "x", "what fa delivered")
+    ours = delivered and (len(delivered), hashlib.sha256(delivered.encode()).hexdigest())
+    spare = Spare(12, Output("san:out/x", *ours) if ours else None)
+    granted = dataclasses.replace(wish(make_part(san), replace=True), spare=spare)
+    for _ in range(2):
+        ended = publish(shares, granted, digest)
+        assert ended[0] is PublishResult[result], ended
+        assert read(san / "out" / "x") == ("new" if result == "PUBLISHED" else "what fa delivered")
+        assert ("source of job 12" in ended[1]) is (result != "PUBLISHED")
+        assert parts_of(san) == []
+        if result != "PUBLISHED":
+            break
 
 
 def test_a_source_that_cannot_be_looked_at_is_not_risked(san: Path, shares: Shares) -> None:

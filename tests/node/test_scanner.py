@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 
 from fa.core.arrivals import pack_keys, stat_key
 from fa.core.ticket import BYTES_MAX
+from fa.core.watch_messages import AfterOrder
 from fa.node import scan, scanner
 from fa.node.beneath import open_at
 from fa.node.preview import look as preview
@@ -261,6 +263,38 @@ def test_a_vanished_mount_is_disconnected_and_forgets_nothing(site: Site) -> Non
     site.root.with_name("away").rename(site.root)
     told = site.look(6.0)
     assert (told["state"], told["seen"], told["ready"]) == ("watching", 1, [])
+
+
+@pytest.mark.parametrize("there", ["share", "no folder", "empty mount"])
+def test_what_is_mounted_while_a_file_is_moved_changes_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch, there: str
+) -> None:
+    """It is moved on the volume that was looked at; and while its folder is not there it is not gone."""
+    path = site.write("a.mxf", b"clip")
+    found, away = path.stat(), site.root.with_name("away")
+    order = asdict(AfterOrder(1, 1, "watch/in/a.mxf", found.st_size, found.st_mtime_ns, "done", "{}"))
+    if there == "no folder":
+        site.folder.rename(site.root / "elsewhere")
+    elif there == "empty mount":
+        site.root.rename(away)
+        site.root.mkdir()
+    else:
+        honest = scan.open_folder
+
+        def remounted(*given: Any) -> int:
+            site.root.rename(away)
+            (site.root / "watch/in").mkdir(parents=True)
+            os.utime(site.write("a.mxf", b"film"), ns=(0, found.st_mtime_ns))
+            return honest(*given)
+
+        monkeypatch.setattr(scan, "open_folder", remounted)
+    told = site.scanner.after({"after": order})
+    if there != "share":
+        assert told["error"] and not told["path"]
+        return
+    assert told == {"path": "watch/in/done/a.mxf", "error": ""}
+    assert (away / "watch/in/done/a.mxf").read_bytes() == b"clip"
+    assert sorted(each.name for each in site.folder.rglob("*")) == ["a.mxf"], "the other share is as it was"
 
 
 def test_another_share_is_disconnected(site: Site) -> None:

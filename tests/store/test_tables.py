@@ -8,7 +8,19 @@ from dataclasses import replace
 import pytest
 
 from fa.core.lifecycle import JobState, TaskState
-from fa.core.model import Alert, AttemptState, Event, FactoryVersion, Group, NodeMode, NodeRow, Reign, Role, Token
+from fa.core.model import (
+    Alert,
+    AttemptState,
+    Event,
+    FactoryVersion,
+    Group,
+    NodeMode,
+    NodeRow,
+    Reign,
+    Role,
+    Spare,
+    Token,
+)
 from fa.core.tables import Quarantine, Remembered, Tables
 from fa.errors import Invalid
 from fa.store.tables import SqliteTables
@@ -64,6 +76,30 @@ def test_tasks_of_a_job_are_in_the_order_of_products(tables: Tables) -> None:
     first = add_task(tables, job, ordinal=0)
     assert tables.tasks_of(job.id) == [first, second]
     assert tables.tasks_of(99) == []
+
+
+def test_whose_source_lies_somewhere_and_what_was_delivered_there(tables: Tables) -> None:
+    for text in HOSTILE:
+        first = add_job(tables, source=text)
+        add_job(tables, source=text)
+        made = replace(OUTPUT, path=text)
+        assert tables.spare(text) == Spare(first.id)
+        for sha256 in ("old", "new"):
+            tables.put_delivery(first.id, replace(made, sha256=sha256))
+        tables.put_delivery(first.id, replace(made, path="san:out/elsewhere"))
+        assert tables.spare(text) == Spare(first.id, replace(made, sha256="new"))
+    assert tables.spare("san:out/elsewhere") is None, "what fa delivered is nobody's source by that"
+
+
+def test_a_job_that_is_forgotten_takes_its_deliveries_along_and_leaves_its_source_to_the_others(tables: Tables) -> None:
+    old, young = add_job(tables, finished_at=1), add_job(tables, finished_at=5)
+    for job in (old, young):
+        tables.put_delivery(job.id, replace(OUTPUT, path=f"{old.source}" if job is old else "san:out/y"))
+    assert tables.spare(old.source) == Spare(old.id, replace(OUTPUT, path=old.source))
+    assert tables.delete_finished_jobs(3, 9) == 1
+    assert tables.spare(old.source) == Spare(young.id)
+    assert tables.delete_finished_jobs(9, 9) == 1
+    assert tables.spare(old.source) is None
 
 
 def test_tasks_keep_all_their_fields(tables: Tables) -> None:
