@@ -37,7 +37,7 @@ SETTINGS = {
     "node.index": "unique in the array for ever; never change it",
     "node.kind": "`data`, or `witness`: votes, holds no store, runs no work",
     "node.rank": "who stands first for coordinator: higher before lower, then by name",
-    "node.mirror": "whether it may hold a copy of the store",
+    "node.mirror": "whether it may be given a copy of the store, and so lead one day; who has one keeps it",
     "node.slots": "by class, as `{ cpu = 4, gpu = 1 }`; none given: one per core",
     "node.tags": "words that factories may require as `tag:…`",
     "node.only_factories": "runs these and nothing else",

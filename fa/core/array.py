@@ -161,7 +161,15 @@ class Array:
             state.emit(Alarm("link-refused", refusal))
             return
         state.peers[event.peer] = Peer(
-            event.peer, hello.incarnation, hello.kind, hello.rank, hello.run, True, state.now, hello.schema
+            event.peer,
+            hello.incarnation,
+            hello.kind,
+            hello.rank,
+            hello.run,
+            True,
+            state.now,
+            hello.schema,
+            hello.mirror,
         )
         state.shunned.pop(event.peer, None)
         state.send(event.peer, state.greeting())

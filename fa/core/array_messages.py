@@ -30,6 +30,8 @@ class Hello:
     protocol: int
     schema: int = 0
     """The newest schema of the job store that it can lead with; 0: it does not say."""
+    mirror: bool = True
+    """It may be given a copy of the store."""
 
 
 # ---- trust (R8) --------------------------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ class Roster:
             peer is not None
             and peer.up
             and peer.kind == "data"
+            and peer.mirror
             and node not in self.removed
             and not view.holds(copy.member)
             and not copy.trouble

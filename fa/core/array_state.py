@@ -35,6 +35,8 @@ class Config:
     """The higher stands first; equal ranks by name. Before ranks: who knows only an older schema."""
     schema: int = 0
     """The newest schema of the job store that this program can work with."""
+    mirror: bool = True
+    """May be given a copy of the store. Who has one keeps it as long as the array does."""
     mirrors: int = 1
     min_insync: int = 1
     heartbeat: float = 0.5
@@ -57,6 +59,7 @@ class Peer:
     up: bool = False
     up_at: float = 0.0
     schema: int = 0
+    mirror: bool = True
 
     @property
     def member(self) -> Member:
@@ -236,6 +239,7 @@ class State:
             config.run,
             PROTOCOL,
             config.schema,
+            config.mirror,
         )
 
     def is_up(self, node: str) -> bool:

@@ -32,7 +32,7 @@ def make_machine(settings: Settings, identity: Identity) -> Machine:
     node, timing = settings.node, settings.timing
     config = Config(
         settings.array.id, node.name, node.index, secrets.token_hex(8),
-        kind=node.kind, rank=node.rank, schema=newest(),
+        kind=node.kind, rank=node.rank, schema=newest(), mirror=node.mirror,
         mirrors=settings.array.mirrors, min_insync=settings.array.min_insync,
         heartbeat=timing.heartbeat_seconds, suspect_after=timing.suspect_after_seconds,
     )  # fmt: skip

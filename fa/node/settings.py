@@ -64,7 +64,7 @@ class Node(_Section, frozen=True):
     index: int = 1  # unique in the array for ever: it makes this node's epochs its own (SAFETY.md R4)
     kind: str = "data"  # or "witness": votes, holds no store, runs no work
     rank: int = 0  # who stands first for coordinator: higher before lower, then by name
-    mirror: bool = True  # may hold a copy of the store
+    mirror: bool = True  # may be given a copy of the store, and so lead one day
     slots: dict[str, int] = {}  # by class; none given = one per core
     tags: tuple[str, ...] = ()
     only_factories: tuple[str, ...] = ()

@@ -76,6 +76,15 @@ def test_the_furthest_copy_learns_first_and_witnesses_never_do(state: State) -> 
     assert Roster().learners(state, view(A), copies(W), ()) == ()
 
 
+def test_who_may_not_mirror_is_given_no_copy_and_keeps_one(state: State) -> None:
+    made = copies(B, C)
+    state.peers["b"].mirror = False
+    assert Roster().learners(state, view(A), made, ()) == ("c",)
+    state.peers["c"].mirror = False
+    assert Roster().learners(state, view(A), made, ()) == ()
+    assert Roster().learners(state, view(A, B), copies(B, C), ()) == (), "b has one, and is enough"
+
+
 def test_enough_mirrors_need_no_learner_unless_one_fails(state: State) -> None:
     assert Roster().learners(state, view(A, B), copies(B, C), ()) == ()
     assert Roster().learners(state, view(A, B), copies(B, C), ("b",)) == ("c",)

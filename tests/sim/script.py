@@ -35,8 +35,8 @@ class Script(Story):
     # ---- the array
 
     def _do_cluster(self, *words: str) -> None:
-        """``cluster a b w/witness volume:san [voters=a,b,w] [in_sync=a,b] [rank.b=1] [mirrors=1] …``: found it and
-        start everybody.
+        """``cluster a b w/witness volume:san [voters=a,b,w] [in_sync=a,b] [rank.b=1] [mirror.b=no] [mirrors=1] …``:
+        found it and start everybody.
         """
         names = [word for word in words if "=" not in word]
         options = dict(word.split("=") for word in words if "=" in word)
@@ -53,8 +53,8 @@ class Script(Story):
         name, _, kind = word.partition("/")
         if name.startswith("volume:"):
             return self.world.add_volume(name)
-        rank = int(options.get(f"rank.{name}", "0"))
-        self.world.add_node(name, len(self.world.nodes), rank=rank, kind=kind or "data", **settings)
+        rank, mirror = int(options.get(f"rank.{name}", "0")), options.get(f"mirror.{name}") != "no"
+        self.world.add_node(name, len(self.world.nodes), rank=rank, kind=kind or "data", mirror=mirror, **settings)
         return Member(name, f"{name}.1")
 
     def _do_advance(self, seconds: str) -> None:
