@@ -76,15 +76,34 @@ def _folder(path: str) -> Iterator[int]:
 def folder_beneath(root: str, path: str, *, make: bool = False) -> Iterator[int]:
     """An open folder beneath the root ("" is the root itself); with `make`, missing ones are made (durably)."""
     with _folder(root) as root_fd:
-        fd = os.dup(root_fd)
+        fd = _open_folder(root_fd, path, make)
         try:
-            for name in path.split("/") if path else ():
-                below = _step(fd, name, make)
-                os.close(fd)
-                fd = below
             yield fd
         finally:
             os.close(fd)
+
+
+def _open_folder(root_fd: int, path: str, make: bool) -> int:
+    """As a rule it is there: then that is one call. Else by steps, which tell what is in the way."""
+    if not path:
+        return os.dup(root_fd)
+    try:
+        return open_at(root_fd, path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return _walk(root_fd, path, make)
+
+
+def _walk(root_fd: int, path: str, make: bool) -> int:
+    fd = os.dup(root_fd)
+    try:
+        for name in path.split("/"):
+            below = _step(fd, name, make)
+            os.close(fd)
+            fd = below
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
 
 
 def _step(fd: int, name: str, make: bool) -> int:

@@ -50,8 +50,6 @@ def is_part(path: str) -> bool:
 
 
 def make_part_folder(root: str) -> None:
-    with folder_beneath(root, ".fa", make=True):
-        pass
     with folder_beneath(root, PART_FOLDER, make=True):
         pass
 

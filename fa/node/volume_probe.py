@@ -38,11 +38,15 @@ def look(root: str, array_id: str, name: str) -> dict[str, Any]:
 
 def identity(root: str) -> dict[str, Any]:
     """What the identity file says; nothing when it cannot be read as one. Raises `OSError`."""
-    with Path(root, IDENTITY).open("rb") as file:
-        try:
-            found = json.loads(file.read(IDENTITY_BYTES_MAX))
-        except ValueError:
-            return {}
+    fd = os.open(f"{root}/{IDENTITY}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        raw = os.read(fd, IDENTITY_BYTES_MAX)
+    finally:
+        os.close(fd)
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        return {}
     return found if isinstance(found, dict) else {}
 
 
