@@ -26,8 +26,11 @@ class Result:
     lines: list[str] = field(default_factory=list)
 
 
-def run_seed(seed: int, trace: bool = False, prepare: Callable[[World], None] | None = None) -> Result:
-    """Run one seed to its end; ``prepare`` may break the world (mutants of the shell)."""
+def run_seed(
+    seed: int, trace: bool = False, prepare: Callable[[World], None] | None = None, length: float = 1.0
+) -> Result:
+    """Run one seed to its end; ``prepare`` may break the world (mutants of the shell). Its troubles last ``length``
+    times as long as most do."""
     lines: list[str] | None = [] if trace else None
     world = World(Random(seed), lines)
     result = Result(seed, counts=world.counts, lines=[] if lines is None else lines)
@@ -35,7 +38,7 @@ def run_seed(seed: int, trace: bool = False, prepare: Callable[[World], None] | 
         faults = build(world)
         if prepare:
             prepare(world)
-        _live_through(world, faults)
+        _live_through(world, faults, length)
         result.live = _recovers(world)
     except Violation as violation:
         result.violation = str(violation)
@@ -45,7 +48,7 @@ def run_seed(seed: int, trace: bool = False, prepare: Callable[[World], None] | 
     return result
 
 
-def _live_through(world: World, faults: Faults) -> None:
+def _live_through(world: World, faults: Faults, length: float) -> None:
     rng = world.rng
     for name in sorted(world.nodes):
         world.boot(name)
@@ -54,7 +57,7 @@ def _live_through(world: World, faults: Faults) -> None:
     world.clients.start()
     world.jobs.start()
     faults.start()
-    world.run(rng.uniform(12.0, 25.0))
+    world.run(rng.uniform(12.0, 25.0) * length)
     faults.stop()
 
 
