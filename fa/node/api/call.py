@@ -86,6 +86,7 @@ class Call:
     names: Mapping[str, str]
     raw: bytes = b""
     via: str = ""  # the node that was asked, when it was another one
+    own_key: str = ""  # the Idempotency-Key that this node gave it when it was sent on without one
     query: Any = None
     body: Any = None
 

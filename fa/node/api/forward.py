@@ -109,8 +109,9 @@ class Forwarder:
         elif "Authorization" in call.headers:
             headers.append(("Authorization", call.headers["Authorization"]))
         if call.route.keyed and "Idempotency-Key" not in call.headers:
-            # A key of our own: only so can this node try again without doing it twice.
-            headers.append(("Idempotency-Key", f"{self._node}-{call.key}"))
+            # A key of our own: only so can it be tried again without doing it twice, by whoever leads then: also here.
+            call.own_key = f"{self._node}-{call.key}"
+            headers.append(("Idempotency-Key", call.own_key))
         return headers
 
     async def _to(

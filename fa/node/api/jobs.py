@@ -92,7 +92,7 @@ async def _submit(call: Call, given: Sequence[g.SubmitJob]) -> tuple[list[dict[s
 
 
 def idempotency_key(call: Call) -> str:
-    key = call.headers.get("Idempotency-Key", "")
+    key = call.headers.get("Idempotency-Key", call.own_key)
     if key and not _KEY.fullmatch(key):
         raise Invalid("The Idempotency-Key is not 1 to 255 printable ASCII characters.", hint="A UUID is a good one.")
     return key

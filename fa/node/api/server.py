@@ -24,7 +24,7 @@ from fa.errors import FaError, Forbidden, Unauthorized, Unavailable
 from fa.node.api.auth import VIA, Doorkeeper, TokenUnknown, local_name, on_unix_socket, peer_of
 from fa.node.api.body import decode_body, decode_query, read_body
 from fa.node.api.call import NOBODY, Answer, Call, Services, Who, stamps_of
-from fa.node.api.forward import UNDONE, Forwarder, Lost
+from fa.node.api.forward import UNDONE, Forwarder
 from fa.node.api.listen import Listeners
 from fa.node.api.metrics import Metrics
 from fa.node.api.problems import MEDIA as PROBLEM_MEDIA
@@ -199,7 +199,7 @@ def _may_repeat(call: Call, error: Unavailable) -> bool:
     if isinstance(error, NotCoordinator) or call.route.repeatable:
         return True
     # What was forwarded went with a key, the client's or our own.
-    return call.route.keyed and ("Idempotency-Key" in call.headers or isinstance(error, Lost))
+    return call.route.keyed and ("Idempotency-Key" in call.headers or call.own_key != "")
 
 
 class Server:

@@ -176,6 +176,24 @@ async def test_a_submit_that_got_lost_is_not_done_twice(pair: Pair) -> None:
     assert job["id"] == 1
 
 
+async def test_a_submit_that_got_lost_is_not_done_again_by_the_node_that_then_leads(pair: Pair) -> None:
+    """a commits it in lock-step, so that b's copy has it, and dies before it answers; b takes over."""
+    mirrored = asyncio.Event()
+
+    async def done_then_dead(command: Any) -> Any:
+        pair.a.node.store.apply(command)
+        pair.b.node.store.apply(command)
+        mirrored.set()
+        await asyncio.sleep(3600)
+
+    pair.a.node.ask = done_then_dead  # type: ignore[method-assign]
+    asked = asyncio.ensure_future(pair.b.submit())
+    await mirrored.wait()
+    pair.lead(pair.b, 8)
+    assert (await asked)["id"] == 1
+    assert (await pair.b.get("/v1/status"))[1]["jobs"]["queued"] == 1
+
+
 async def test_two_submits_are_two_whatever_the_client_calls_them(pair: Pair) -> None:
     for source in ("san:a.mxf", "san:b.mxf", "san:b.mxf"):
         body = {"source": source, "factory": "proxy"}
