@@ -102,9 +102,21 @@ class Supply:
         if view.holds(copy.member):
             copy.trouble = TOO_FAR
         elif spares or copy.member.node in self.learners:
-            source = next((node for node in view.secondaries() if node != copy.member.node), state.me.node)
+            copy.tries = copy.tries + 1 if copy.useless == copy.number else 0
             copy.useless = copy.number
-            state.send(copy.member.node, Resync(view.epoch, source, copy.number))
+            state.send(copy.member.node, Resync(view.epoch, self._source(state, copy), copy.number))
+
+    def _source(self, state: State, copy: Copy) -> str:
+        """Where to fetch a whole copy: from a secondary that is there, to spare the coordinator, else from us. Another
+        one at each try, for the two may not reach each other.
+        """
+        sources = [node for node in self._mirror.view.secondaries() if self._is_fit(state, self._mirror.copies[node])]
+        sources.append(state.me.node)
+        return sources[copy.tries % len(sources)]
+
+    def _is_fit(self, state: State, copy: Copy) -> bool:
+        lately = state.now - copy.heard_at < state.config.suspect_after
+        return lately and state.is_up(copy.member.node) and not copy.trouble
 
     def _compare(self, state: State, copy: Copy, position: Position) -> None:
         """Its history is not ours: show it where we stand, so that it finds where they part."""

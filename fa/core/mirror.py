@@ -34,6 +34,8 @@ class Copy:
     """Which copy of the node this is; see ``BeatOk.copy``."""
     useless: int = -1
     """It was told to throw away its copies up to this number: their word counts no more, however late it comes."""
+    tries: int = 0
+    """How often it was told so again: each time it is to fetch from another node."""
     stored: Position | None = None
     """Proven to be on our chain and fsynced there."""
     received: int = 0

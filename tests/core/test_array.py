@@ -264,7 +264,7 @@ def test_the_late_word_of_a_copy_that_was_to_be_thrown_away_counts_no_more() -> 
     array.step(ev.Received("c", ms.Unable(2048, "c.1", "bad bytes")), 1.2)
     assert not array.step(ev.Received("c", ms.Stored(2048, "c.1", at(1), 1, 0)), 1.3)
     effects = array.step(ev.Received("c", beat_ok(2048, 1, 2, node="c")), 1.4)
-    assert sent(effects, "c", ms.Resync) == [ms.Resync(2048, "b", 0)]
+    assert sent(effects, "c", ms.Resync) == [ms.Resync(2048, "a", 0)], "told again, it is to try another source"
     assert not sent(array.step(ev.Frozen(), 1.45), "w", ms.Prepare)
     assert sent(array.step(ev.Received("c", ms.Stored(2048, "c.1", at(1), 1, 1)), 1.5), "w", ms.Prepare)
 
