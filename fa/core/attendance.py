@@ -186,7 +186,7 @@ class Attendance:
         later, self._help_at = now.mono + RESEND_AFTER, None
         for run in self._crew.runs.granted():
             self._help_at = later
-            if self._is_away(run.node) or now.mono >= run.told_at + PUBLISH_PATIENCE:
+            if self._is_away(run.node) or now.mono >= run.granted_at + PUBLISH_PATIENCE:
                 effects += self._ask_another(run)
         for node in self._crew.runs.nodes():
             if self._is_away(node):

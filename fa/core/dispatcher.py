@@ -147,8 +147,8 @@ class Dispatcher:
             task, attempt = active.task, active.attempt
             run = Run(
                 task.id, attempt.number, attempt.node, attempt.boot, task.cost, active.group.slot_class, task.priority,
-                active.group.factory, None, now.mono, part=attempt.part, output=attempt.output, replace=active.replace,
-                source=active.source, spare=active.spare, group=active.group,
+                active.group.factory, None, now.mono, part=attempt.part, output=attempt.output, granted_at=now.mono,
+                replace=active.replace, source=active.source, spare=active.spare, group=active.group,
             )  # fmt: skip
             self._crew.runs.add(run)
         for quarantine in event.quarantines:
@@ -210,6 +210,7 @@ class Dispatcher:
         run = self._crew.runs.get((fact.task, fact.attempt))
         if run is None:
             return []
+        run.granted_at = run.granted_at if run.granted else now.mono  # a wish may be repeated, and is granted again
         run.part, run.output, run.spare = fact.part, fact.output, fact.spare
         self._attendance.look_after(run, now)
         return self._attendance.tell(run, now)

@@ -13,8 +13,9 @@ from fa.core.work import Key
 @dataclass(slots=True)
 class Run:
     """One attempt. `order` is unknown where an earlier coordinator gave it; `told` how often its node was told of it,
-    `told_at` when last, `seen` whether a beat has shown it there; `part` and `output` once it is granted, `asked` how
-    often other nodes were asked to finish its publish; `encoded` once its node said that its encoder has ended.
+    `told_at` when last, `seen` whether a beat has shown it there; `part` and `output` once it is granted, `granted_at`
+    when that was or when this coordinator took over, `asked` how often other nodes were asked to finish its publish;
+    `encoded` once its node said that its encoder has ended.
     `replace`, `source`, `spare`: whether its publish may overwrite, and what it never does. `group`: what it needs of a
     node, None for what does not count."""
 
@@ -32,6 +33,7 @@ class Run:
     seen: bool = False
     part: str = ""
     output: Output | None = None
+    granted_at: float = 0.0
     replace: bool = False
     source: str = ""
     asked: int = 0

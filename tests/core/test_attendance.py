@@ -387,6 +387,27 @@ def test_a_publish_that_hangs_is_offered_to_the_others_in_turn(desk: Desk) -> No
     assert PUBLISH_PATIENCE > 3 * RESEND_AFTER
 
 
+def test_a_publish_whose_node_started_anew_and_hangs_is_offered_to_others(desk: Desk) -> None:
+    """It says nothing of what it publishes, so that it is told again and again: each time counts as nothing."""
+    granted(desk)
+    desk.beat("b", (2, 1))
+    for _ in range(int(PUBLISH_PATIENCE + RESEND_AFTER) + 1):
+        desk.now += 1.0
+        desk.beat("a")
+        desk.beat("b", boot=2, exactly=())
+        desk.step(w.Tick())
+    assert desk.said(w.Grant, "b"), "it is told again as well"
+    assert {grant.task for grant in desk.said(w.Grant, "a")} == {2}
+
+
+def test_a_wish_that_is_repeated_after_the_grant_buys_no_patience(desk: Desk) -> None:
+    order = next(order for order in submit(desk, 2) if order.node == "b")
+    for _ in range(int(PUBLISH_PATIENCE + RESEND_AFTER) + 1):
+        desk.wish(order)
+        desk.tick(1.0, beats="ab")
+    assert desk.said(w.Grant, "a")
+
+
 def test_nobody_can_publish_where_nobody_has_the_volume(desk: Desk) -> None:
     granted(desk)
     desk.offer(view("a", offers=OFFERS - {"volume:san"}), number=2)
