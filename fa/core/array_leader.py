@@ -103,6 +103,7 @@ class Leader:
         self._look = True
         if state.now >= self._beat_at:
             self.beat(state)
+            self.barriers.expire(state)
         if state.now >= self.changes.deadline():
             self.changes.give_up(state)
 

@@ -15,8 +15,13 @@ class Gates:
 
     def __init__(self, patience: float = PATIENCE) -> None:
         self._patience = patience
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._waiting: dict[asyncio.Future[None], int] = {}  # by who waits: the txid that was seen
         self.acknowledged = EMPTY
+
+    @property
+    def waiting(self) -> int:
+        """How many reads wait."""
+        return len(self._waiting)
 
     async def wait(self, txid: int) -> None:
         """Return once everything up to `txid` is acknowledged. Raises `Unavailable` when that takes too long (a stalled
@@ -24,28 +29,24 @@ class Gates:
         if txid <= self.acknowledged.txid:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((txid, future))
+        self._waiting[future] = txid
         try:
             async with asyncio.timeout(self._patience):
                 await future
         except TimeoutError:
             hint = "Ask again in a moment; `fa mirror status` says why it does not acknowledge."
             raise Unavailable("What the store holds is not on every copy yet.", hint=hint) from None
+        finally:
+            self._waiting.pop(future, None)
 
     def acknowledge(self, position: Position) -> None:
         self.acknowledged = position
-        waiting, self._waiting = self._waiting, []
-        for txid, future in waiting:
-            if future.done():
-                continue  # who waited has given up
-            if txid > position.txid:
-                self._waiting.append((txid, future))
-            else:
+        for future, txid in list(self._waiting.items()):
+            if txid <= position.txid and not future.done():
                 future.set_result(None)
 
     def deposed(self) -> None:
         """Nothing that waits will be shown by this node."""
-        for _, future in self._waiting:
+        for future in self._waiting:
             if not future.done():
                 future.set_exception(Unavailable())
-        self._waiting = []

@@ -12,6 +12,7 @@ from typing import Any
 from fa.core import array_effects as ae
 from fa.core import array_events as av
 from fa.core import work as w
+from fa.core.array_barriers import PATIENCE as READ_PATIENCE
 from fa.core.trust import Mark
 from fa.core.work import ReportKind
 from fa.errors import FaError
@@ -54,7 +55,6 @@ log = logging.getLogger(__name__)
 
 
 HAND_OVER_PATIENCE = 10.0  # seconds
-READ_PATIENCE = 5.0
 LEAVE_PATIENCE = 5.0
 VOLUME_PATIENCE = 5.0  # for what may wait for a mount that hangs, when the node stops
 LEAD_AGAIN = 1.0

@@ -190,6 +190,17 @@ def test_reads_fail_when_the_coordinator_is_deposed() -> None:
     assert only(array.step(ev.Received("w", ms.Nack(9000)), 1.1), ef.BarrierFailed) == [ef.BarrierFailed(7)]
 
 
+def test_a_stalled_coordinator_does_not_keep_the_reads_that_nobody_waits_for_any_more() -> None:
+    array = led_pair()
+    array.step(ev.LinkDown("b", refused=True), 1.0)
+    for number in range(100):
+        array.step(ev.ReadBarrier(number), 1.1)
+    array.step(ev.ReadBarrier(100), 5.0)
+    failed = only(array.step(ev.Woken(), 6.2), ef.BarrierFailed)
+    assert failed == [ef.BarrierFailed(number) for number in range(100)]
+    assert only(array.step(ev.ReadBarrier(101), 10.1), ef.BarrierFailed) == [ef.BarrierFailed(100)]
+
+
 # ---- a copy that follows
 
 

@@ -26,7 +26,8 @@ async def test_a_store_that_does_not_acknowledge_keeps_nobody_for_ever() -> None
     gates = Gates(patience=0.01)
     with pytest.raises(Unavailable, match="not on every copy yet"):
         await gates.wait(1)
-    gates.acknowledge(Position(1, 1))  # who gave up is not told any more
+    assert not gates.waiting, "who gave up is not kept: a stalled array may be asked for days"
+    gates.acknowledge(Position(1, 1))
     await gates.wait(1)
 
 
@@ -37,3 +38,13 @@ async def test_a_deposed_coordinator_shows_nothing() -> None:
     gates.deposed()
     with pytest.raises(Unavailable):
         await waiting
+
+
+async def test_who_hangs_up_is_not_kept_either() -> None:
+    gates = Gates()
+    waiting = asyncio.create_task(gates.wait(1))
+    await asyncio.sleep(0)
+    assert gates.waiting == 1
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert gates.waiting == 0
