@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ class Attempts:
         self._shop = shop
         self._post = post
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
-        self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._tasks: dict[Key, asyncio.Task[w.Encoded | w.AttemptFailed]] = {}
         self._orders: dict[Key, Order] = {}
         self._others: set[asyncio.Task[None]] = set()
 
@@ -38,21 +39,21 @@ class Attempts:
     def start(self, effect: w.StartAttempt) -> None:
         key = (effect.order.task, effect.order.attempt)
         self._orders[key] = effect.order
-        self._tasks[key] = asyncio.create_task(self._run(effect), name=f"attempt-{key[0]}-{key[1]}")
+        task = asyncio.create_task(carry_out(self._shop, effect.order, self._show), name=f"attempt-{key[0]}-{key[1]}")
+        self._tasks[key] = task
+        task.add_done_callback(partial(self._ended, key))
 
-    async def _run(self, effect: w.StartAttempt) -> None:
-        order = effect.order
-        key = (order.task, order.attempt)
-        try:
-            self._post(await carry_out(self._shop, order, self._show))
-        except asyncio.CancelledError:
+    def _ended(self, key: Key, task: asyncio.Task[w.Encoded | w.AttemptFailed]) -> None:
+        """Whatever ended it: a task that is cancelled before its first step runs nothing of itself, and its slot would
+        be taken until the node restarts."""
+        del self._tasks[key], self._orders[key]
+        if task.cancelled():
             self._post(w.AttemptStopped(*key))
-        except Exception as trouble:  # a bug in fa must not take the slot for ever
-            log.exception("attempt %s of task %s", order.attempt, order.task)
+        elif trouble := task.exception():  # a bug in fa must not take the slot for ever
+            log.error("attempt %s of task %s", key[1], key[0], exc_info=trouble)
             self._post(w.AttemptFailed(*key, f"fa failed: {trouble}", False))
-        finally:
-            self._tasks.pop(key, None)
-            self._orders.pop(key, None)
+        else:
+            self._post(task.result())
 
     def _show(self, running: w.Running) -> None:
         """From the loop, or from the thread that copies."""
