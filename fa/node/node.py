@@ -47,6 +47,7 @@ from fa.node.sweep import Sweeper
 from fa.node.vip import VirtualIp
 from fa.node.vote_desk import VoteDesk
 from fa.node.window import Window
+from fa.node.wire import payload_of
 from fa.node.witness import VolumeVoters
 from fa.replication.errors import CopyError
 from fa.store.readers import Readers
@@ -311,12 +312,11 @@ class Node:
         self.keeper.step_down(effect)
 
     def _ship(self, effect: ae.Ship) -> None:
-        found = self.keeper.segment(effect.append)
-        if found is None:
+        payload = payload_of(self.keeper.segment(effect.append))
+        if payload is None:
             self.runtime.post(av.SegmentMissing(effect.peer))
         else:
-            envelope, ltx = found
-            self.links.send(effect.peer, effect.append, envelope.pack(ltx))
+            self.links.send(effect.peer, effect.append, payload)
 
     def _refuse_link(self, effect: ae.RefuseLink) -> None:
         log.warning("the link to %s is refused: %s", effect.peer, effect.reason)

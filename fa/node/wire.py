@@ -6,6 +6,7 @@ before anybody sees it; what does not fit ends the link."""
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,8 +21,11 @@ from fa.core.watch_messages import TO_COORDINATOR, TO_NODES
 from fa.errors import FaError
 from fa.replication.envelope import Envelope, unpack
 
+log = logging.getLogger(__name__)
+
 PROTOCOL = "fa-peer-1"
-FRAME_BYTES_MAX = 96 << 20  # a VACUUM of a large store is one segment
+FRAME_BYTES_MAX = 96 << 20  # far above a group commit, see `fa.replication.group`
+BESIDE_BYTES = 64 << 10  # of a frame, for what goes before a segment
 
 _HEAD = struct.Struct(">I")
 
@@ -73,6 +77,18 @@ def encode(message: Any, payload: bytes = b"") -> bytes:
     except UnicodeEncodeError:
         body = _encoder.encode((_ESCAPED + name, _mapped(msgspec.to_builtins(message), _escape)))
     return b"".join((_HEAD.pack(len(body)), body, payload))
+
+
+def payload_of(segment: tuple[Envelope, bytes] | None) -> bytes | None:
+    """What goes behind the `Append` of a segment. None when there is no such segment, or none that a link takes: the
+    peer would drop the link at each try, for ever. Only a copy of the store brings it on."""
+    if segment is None:
+        return None
+    envelope, ltx = segment
+    if len(ltx) > FRAME_BYTES_MAX - BESIDE_BYTES:
+        log.warning("segment %d is too large for a link (%d bytes): a copy is needed", envelope.max_txid, len(ltx))
+        return None
+    return envelope.pack(ltx)
 
 
 def decode(frame: bytes) -> tuple[Any, tuple[Envelope, bytes] | None]:

@@ -7,16 +7,18 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from aiohttp import web
 
 from fa.core import array_events as av
-from fa.core.array_messages import Beat, Hello, Ok, Stored
+from fa.core.array_messages import Append, Beat, Hello, Ok, Stored
 from fa.core.position import EMPTY, Position
 from fa.core.view import Member, View
 from fa.errors import FaError
 from fa.node import links as module
+from fa.node import wire
 from fa.node.authority import (
     Authority,
     Identity,
@@ -29,6 +31,7 @@ from fa.node.authority import (
 )
 from fa.node.links import Links
 from fa.node.wire import RosterEntry, decode, encode
+from fa.replication.envelope import Envelope
 
 ARRAY = "arr-1"
 DEADLINE = 30.0
@@ -194,6 +197,24 @@ async def test_a_peer_that_does_not_read_loses_its_link(tmp_path, monkeypatch):
             await asyncio.sleep(0)
         await until(lambda: a.was_told(av.LinkDown))
         assert sent < 4000, "it was not dropped for being slow, but for the bound"
+
+
+@pytest.mark.parametrize("over", [0, 1])
+async def test_a_segment_goes_over_a_link_or_is_said_to_be_missing(tmp_path, monkeypatch, over):
+    """One that is too large for a frame cost the link at each try, and was tried for ever."""
+    for place in (wire, module):
+        monkeypatch.setattr(place, "FRAME_BYTES_MAX", 1 << 20)
+    segment = Envelope(str(UUID(int=1)), 7, 1, 2, 2, 1, 2, 0), bytes((1 << 20) - wire.BESIDE_BYTES + over)
+    payload = wire.payload_of(segment)
+    assert (payload is None) == (over > 0)
+    assert wire.payload_of(None) is None
+    async with two(tmp_path) as (a, b):
+        await linked(a, b)
+        if payload:
+            a.links.send("b", Append(7, Position(1, 1), Position(2, 2), 7, EMPTY), payload)
+        a.links.send("b", Ok())
+        await until(lambda: len(b.was_told(av.Received)) == (1 if over else 2))
+        assert not b.was_told(av.LinkDown)
 
 
 async def test_a_dead_process_is_told_from_a_broken_line(tmp_path):
