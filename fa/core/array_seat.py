@@ -108,6 +108,8 @@ class Seat:
             if state.role is not Role.CHANGING:
                 state.take(Step.CHANGE)
             step = Step.CHOSEN
+        if not state.votes:
+            state.believe_as_told()
         me = (state.me,)
         epoch = next_epoch(max(state.seen, state.ballot.epoch) + FORCED_LEAP * EPOCH_STRIDE, state.config.index)
         view = View(epoch, state.me.node, me, me, me, 1 + (state.view.forced if state.view else 0))

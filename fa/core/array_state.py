@@ -161,11 +161,10 @@ class State:
 
         A witness has no copy to wait for: it only has to be admitted again.
         """
-        self.me = Member(self.me.node, f"{self.rng.getrandbits(64):016x}")
+        self._become_another()
         self.mark = Mark.OK if self.config.kind == "witness" else Mark.SUSPECT
         self.acked = EMPTY
         self.why = reason
-        self.replaced = 0
         self.save_identity()
         self.unproven = Unproven(self.boots, self.ballot.epoch, (self.config.run,))
         self.emit(SaveUnproven(self.unproven))
@@ -174,6 +173,19 @@ class State:
                 "copy-disowned", f"{self.me.node} no longer believes its disk: {reason}. It comes back as a new member."
             )
         )
+
+    def believe_as_told(self) -> None:
+        """An operator forces this node: its copy counts from now on, and its vote. As those of another member, who has
+        voted in nothing, so that it breaks no promise; and of whom no peer remembers what is lost now (R8).
+        """
+        self._become_another()
+        self.mark = Mark.OK
+        self.save_identity()
+        self.believe()
+
+    def _become_another(self) -> None:
+        self.me = Member(self.me.node, f"{self.rng.getrandbits(64):016x}")
+        self.replaced = 0
 
     def save_identity(self) -> None:
         self.emit(SaveIdentity(self.me.incarnation, self.mark, self.replaced))
