@@ -157,6 +157,10 @@ class Gateway(Protocol):
         """Lead without a majority; returns when this node does. Raises `Conflict` with the core's own sentence."""
         ...
 
+    def check_spare(self, voter: str, hint: str) -> None:
+        """Raises `Conflict` when the majority needs the vote of this node, see `fa.node.vote_desk`."""
+        ...
+
     async def remove_vote(self, voter: str, by: str) -> None:
         """Take the vote of a volume, see `fa.node.vote_desk`."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 from fa.core import array_events as av
@@ -50,7 +50,8 @@ class Membership:
 
     def begin(self) -> None:
         """As it was before the last stop."""
-        self._links.know(self._file.load())
+        self._members = self._file.load()
+        self._links.know(self._members)
 
     def saw(self, event: Any) -> None:
         """After each step of the coordinator: tell the nodes who their fellows are, when that changed."""
@@ -71,9 +72,16 @@ class Membership:
     def _tell(self) -> None:
         members = self._window.roster()
         if members:
+            members = (*members, *self._leaving({entry.name for entry in members}))
             roster = Roster(self._array.status().epoch, members, tuple(sorted(self._wanted)))
             self._adopt(roster)
             self._links.send_all(roster)
+
+    def _leaving(self, members: Set[str]) -> list[RosterEntry]:
+        """Who was removed and votes still: it keeps its link, for its own vote may be needed to take it away."""
+        status = self._array.status()
+        voters = {*status.voters, *status.settled} - members
+        return [entry for name, entry in sorted(self._members.items()) if name in voters]
 
     def told(self, peer: str, roster: Roster) -> None:
         """Only the coordinator tells, and nobody listens to an older one."""
@@ -90,8 +98,8 @@ class Membership:
             self._links.know(members)
 
     def _strike(self, node: str) -> None:
-        """Take its vote and its copy; what the coordinator cannot finish, the next one begins again."""
-        self._requests.wish(lambda number: av.RemoveNode(number, node))
+        """Take its vote and its copy, then its link; what the coordinator cannot finish, the next one begins again."""
+        self._requests.wish(lambda number: av.RemoveNode(number, node), self._tell)
 
     def _give_votes(self) -> None:
         """To members that have none yet and have come, as long as there is room. A server that was let in and never

@@ -20,6 +20,7 @@ class ArrayRequests:
         self._post = post
         self._numbers = count(1)
         self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._wishes: dict[int, Callable[[], None]] = {}
 
     async def ask(self, make: Callable[[int], av.Request | av.ReadBarrier], timeout: float) -> None:
         """Post the request that `make(id)` gives and wait until it is done. Raises `Conflict` with the core's own
@@ -36,9 +37,12 @@ class ArrayRequests:
         finally:
             del self._waiting[number]
 
-    def wish(self, make: Callable[[int], av.Request]) -> None:
-        """Post a request whose end nobody waits for: a new voter counts once it is up and the others agreed."""
-        self._post(make(next(self._numbers)))
+    def wish(self, make: Callable[[int], av.Request], done: Callable[[], None] = lambda: None) -> None:
+        """Post a request whose end nobody waits for: a new voter counts once it is up and the others agreed. `done` is
+        called then, and never when it was refused."""
+        number = next(self._numbers)
+        self._wishes[number] = done
+        self._post(make(number))
 
     def answered(self, effect: ae.Answered) -> None:
         self._settle(effect.id, Conflict(_sentence(effect.error)) if effect.error else None)
@@ -50,12 +54,12 @@ class ArrayRequests:
         self._settle(effect.id, Unavailable())
 
     def _settle(self, number: int, error: Exception | None) -> None:
-        future = self._waiting.get(number)
-        if future is None:
-            if error:
-                log.warning("a wish to the array was refused: %s", error)
-            return
-        if future.done():
+        future, wish = self._waiting.get(number), self._wishes.pop(number, None)
+        if wish and not error:
+            wish()
+        elif wish:
+            log.warning("a wish to the array was refused: %s", error)
+        if future is None or future.done():
             return
         if error:
             future.set_exception(error)

@@ -126,12 +126,16 @@ class VoteDesk:
         """Put a new voter, on the same volume, in the place of one whose records were lost, in one change. Raises
         `NotFound`, `Invalid`, `Conflict`, `Unavailable`."""
         self._known(voter)
-        if voter not in self._array.status().spare:
-            detail = f"Without {voter} no majority of the voters answers now."
-            raise Conflict(detail, hint="Bring another voter back first: the old vote ends before the new one counts.")
+        self.check_spare(voter, "Bring another voter back first: the old vote ends before the new one counts.")
         member = Member(voter, await self._voters.renew(voter.removeprefix(VOLUME_PREFIX)))
         await self._requests.ask(lambda number: av.ReplaceVoter(number, voter, member), PATIENCE)
         self._voters.refused.set()
+
+    def check_spare(self, voter: str, hint: str) -> None:
+        """Raises `Conflict` when this node or volume has a vote, and without it no majority answers."""
+        status = self._array.status()
+        if voter in status.voters and voter not in status.spare:
+            raise Conflict(f"Without {voter} no majority of the voters answers now.", hint=hint)
 
     def _known(self, voter: str) -> None:
         if voter not in self._array.status().voters:

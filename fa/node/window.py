@@ -220,7 +220,10 @@ class Window:
         told = await desk.act(action, arguments)
         return {**told, "votes_ill": list(self.votes.ill.values())} if action == "status" else told
 
-    # --- votes that lie on volumes ---
+    # --- votes ---
+
+    def check_spare(self, voter: str, hint: str) -> None:
+        self.votes.check_spare(voter, hint)
 
     async def remove_vote(self, voter: str, by: str) -> None:
         await self.votes.remove(voter)

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from fa.core import array_effects as ae
 from fa.core import array_events as av
 from fa.core import commands as c
 from fa.core import work as w
@@ -40,8 +41,8 @@ class Site:
         self.serving = True
         listen = "127.0.0.1:97"
         self.settings = Settings(Array("test", "1"), Node("a", listen))
-        status = SimpleNamespace(voters=voters, epoch=7, coordinator="a")
-        array: Any = SimpleNamespace(status=lambda: status, is_up=lambda name: name not in self.refused)
+        self.status = SimpleNamespace(voters=voters, settled=voters, epoch=7, coordinator="a")
+        array: Any = SimpleNamespace(status=lambda: self.status, is_up=lambda name: name not in self.refused)
         links: Any = SimpleNamespace(know=self.known.append, send_all=self.sent.append)
         window: Any = SimpleNamespace(
             roster=self._roster, readers=self, ask=self._ask, serving=SimpleNamespace(is_set=lambda: self.serving),
@@ -50,9 +51,9 @@ class Site:
         votes: Any = SimpleNamespace(enrol_witness=self._enrol_witness)
         self.enrolled = 0
         self.file = RosterFile(root / "roster.json")
+        self.requests = ArrayRequests(self.posted.append)
         self.membership = Membership(
-            self.settings, array, window, links, ArrayRequests(self.posted.append), votes, self.file,
-            self.wanted.append,
+            self.settings, array, window, links, self.requests, votes, self.file, self.wanted.append,
         )  # fmt: skip
 
     async def _enrol_witness(self) -> None:
@@ -76,6 +77,17 @@ class Site:
     def added(self) -> list[Member]:
         return [event.member for event in self.posted if isinstance(event, av.AddNode)]
 
+    def told(self) -> list[str]:
+        """Whom the others were told of last."""
+        names = sorted(entry.name for entry in self.sent[-1].members)
+        assert names == sorted(self.known[-1]) == sorted(self.file.load())
+        return names
+
+    def answer(self, voters: tuple[str, ...], error: str = "") -> None:
+        """The core's answer to what it was asked first of all that it has not answered."""
+        self.status.voters = self.status.settled = voters
+        self.requests.answered(ae.Answered(self.posted.pop(0).id, error))
+
     def struck(self) -> list[str]:
         return [event.node for event in self.posted if isinstance(event, av.RemoveNode)]
 
@@ -90,6 +102,34 @@ async def test_a_removed_node_loses_its_vote_and_its_link(tmp_path: Path) -> Non
     assert site.struck() == ["b"]
     assert [entry.name for entry in site.sent[-1].members] == ["a"] == list(site.known[-1])
     assert list(site.file.load()) == ["a"]
+
+
+async def test_a_removed_node_keeps_its_link_until_its_vote_is_gone(tmp_path: Path) -> None:
+    """Its own vote may be needed to take it away: without its link the array stood still for good."""
+    site = Site(tmp_path, row("a"), row("b"), row("c"), voters=("a", "b", "c"))
+    site.membership.saw(carried(row("c")))
+    site.rows = (row("a"), row("b", removed=9), row("c"))
+    site.membership.saw(carried(site.rows[1]))
+    assert site.struck() == ["b"] and site.told() == ["a", "b", "c"]
+    site.answer(("a", "b", "c"), "it is not to be")
+    assert site.told() == ["a", "b", "c"]
+    site.membership.saw(carried(site.rows[1]))
+    site.status.voters = ("a", "c")  # the change is open: a majority of the voters before it must agree as well
+    site.membership.saw(carried(row("c")))
+    assert site.told() == ["a", "b", "c"]
+    site.answer(("a", "c"))
+    assert site.told() == ["a", "c"]
+
+
+async def test_the_next_coordinator_keeps_that_link_too(tmp_path: Path) -> None:
+    site = Site(tmp_path, row("a"), row("b", removed=9), row("c"), voters=("a", "b", "c"))
+    members = {name: RosterEntry(name, f"https://127.0.0.1:{ord(name)}", "data", ord(name)) for name in "abc"}
+    site.file.save(members)
+    site.membership.begin()
+    await site.membership.lead()
+    assert site.told() == ["a", "b", "c"] and site.struck() == ["b"]
+    site.answer(("a", "c"))
+    assert site.told() == ["a", "c"]
 
 
 async def test_a_change_of_a_member_is_told_and_costs_no_vote(tmp_path: Path) -> None:

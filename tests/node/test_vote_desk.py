@@ -199,6 +199,10 @@ async def test_an_old_vote_that_is_needed_is_not_exchanged(site: Site) -> None:
     with pytest.raises(Conflict, match="Without volume:san no majority"):
         await site.desk.renew(SAN)
     assert await site.look() == []
+    with pytest.raises(Conflict, match="Without b no majority"):
+        site.desk.check_spare("b", "")
+    for voter in ("a", "z"):
+        site.desk.check_spare(voter, "")  # spare, or none at all
 
 
 async def test_a_volume_without_a_vote_has_none_to_renew_or_to_strike(site: Site) -> None:

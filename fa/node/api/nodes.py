@@ -40,14 +40,16 @@ async def set_mode(call: Call, mode: NodeMode) -> Answer:
 
 
 async def remove(call: Call) -> Answer:
-    """Its row goes at once; its vote and copy follow as soon as a majority agrees (`fa.node.membership`). The vote of a
-    volume is struck when this returns."""
+    """Its row goes at once; its vote and copy follow as soon as a majority agrees (`fa.node.membership`), for which its
+    own vote may be asked: nobody is struck without whom no majority answers. The vote of a volume is struck when this
+    returns."""
     name = call.names["name"]
     if on_volume(name):
         await call.gateway.remove_vote(name, call.who.name)
         return Answer({"removed": name})
     if name == call.gateway.standing().coordinator:
         raise Conflict(f"Node {name} is the coordinator.", hint="Hand over first: fa mirror switchover NODE.")
+    call.gateway.check_spare(name, "Bring another voter back first, or strike one that does not answer.")
     await call.ask(RemoveNode(name, call.at, call.who.name))
     return Answer({"removed": name})
 

@@ -136,6 +136,7 @@ class FakeNode:
     watched: dict[str, WatchStatus] = field(default_factory=dict)
     mirrored: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     voted: list[tuple[str, str, str]] = field(default_factory=list)
+    needed: set[str] = field(default_factory=set)  # voters without whom no majority answers
     forced: list[str] = field(default_factory=list)
 
     def standing(self) -> Standing:
@@ -188,6 +189,10 @@ class FakeNode:
 
     async def files(self, folder: Place, after: str, limit: int) -> Mapping[str, Any]:
         return await Browser().look(str(self.logs), folder, after, limit)
+
+    def check_spare(self, voter: str, hint: str) -> None:
+        if voter in self.needed:
+            raise Conflict(f"Without {voter} no majority of the voters answers now.", hint=hint)
 
     async def remove_vote(self, voter: str, by: str) -> None:
         if voter != "volume:san":

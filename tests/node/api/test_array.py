@@ -101,6 +101,17 @@ async def test_nodes_are_steered(one: Site) -> None:
     assert (await one.post("/v1/nodes/b/remove"))[0] == 404
 
 
+async def test_no_node_is_removed_whose_vote_the_majority_needs(one: Site) -> None:
+    one.node.store.apply(PutNode(NodeRow("b", NodeMode.UP, "", 1), 1))
+    one.node.needed.add("b")
+    for method, path in (("POST", "/v1/nodes/b/remove"), ("DELETE", "/v1/nodes/b")):
+        status, problem = await one.call(method, path)
+        assert status == 409 and "Without b no majority of the voters answers now" in problem["detail"]
+    assert not one.node.asked, "it is a member as before"
+    one.node.needed.clear()
+    assert (await one.post("/v1/nodes/b/remove"))[0] == 200
+
+
 async def test_volumes_as_each_node_sees_them(one: Site) -> None:
     one.node.seen_volumes = [VolumeStatus("san", "b", "/mnt/san", "disconnected", "empty mount point")]
     _, shown = await one.get("/v1/volumes")
