@@ -96,7 +96,7 @@ def view_of(member: Member, runs: Iterable[Run], quarantined: Iterable[str]) -> 
     if member.offer is None or not member.known or member.kind == "witness":
         return None
     can = member.offer.view
-    used = tuple((run.slot_class, run.cost, run.priority) for run in holders(runs, can.slots))
+    used = tuple((run.slot_class, slots, run.priority) for run, slots in holders(runs, can.slots))
     return NodeView(
         can.name, can.slots, used, member.boot, member.mode, not member.lost, can.offers, can.unhealthy,
         can.only_factories, can.only_tags, can.reserve, tuple(quarantined), can.failed,

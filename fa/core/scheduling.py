@@ -110,17 +110,20 @@ class Holder(Protocol):
 H = TypeVar("H", bound=Holder)
 
 
-def holders(attempts: Iterable[H], slots: Iterable[tuple[str, int]]) -> list[H]:
-    """Those that take slots. One slot is room for one encoder: an attempt whose encoder has ended takes none while its
-    output is checked and published, so that the next may encode meanwhile. But only as many as would fill the node
-    once more are let go: behind a destination that hangs no work piles up."""
+def holders(attempts: Iterable[H], slots: Iterable[tuple[str, int]]) -> list[tuple[H, int]]:
+    """Those that take slots, and how many. One slot is room for one encoder: an attempt whose encoder has ended takes
+    none while its output is checked and published, so that the next may encode meanwhile. But only as many slots as the
+    node has are let go: behind a destination that hangs no work piles up.
+
+    How many are let go in all depends on no order, and news of an encoder that ended only lets more go. So what the
+    coordinator sends finds room, though the node knows other things, and in another order."""
     room, held = dict(slots), []
     for attempt in attempts:
-        left = room.get(attempt.slot_class, 0)
-        if attempt.delivering and attempt.cost <= left:
-            room[attempt.slot_class] = left - attempt.cost
-        else:
-            held.append(attempt)
+        let_go = min(attempt.cost, room.get(attempt.slot_class, 0)) if attempt.delivering else 0
+        if let_go:
+            room[attempt.slot_class] -= let_go
+        if let_go < attempt.cost:
+            held.append((attempt, attempt.cost - let_go))
     return held
 
 

@@ -128,7 +128,7 @@ class Worker:
         if self._offer is None:
             return False
         held = holders(self._running.values(), self._offer.view.slots)
-        taken = sum(running.cost for running in held if running.slot_class == order.slot_class)
+        taken = sum(slots for running, slots in held if running.slot_class == order.slot_class)
         return taken + order.cost <= slots_of(self._offer.view, order.slot_class)
 
     def _stop(self, key: Key, now: Moment) -> list[w.WorkEffect]:

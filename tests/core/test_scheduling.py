@@ -32,10 +32,12 @@ def test_what_is_delivered_takes_no_slot_up_to_a_second_fill_of_the_node() -> No
     slots = (("cpu", 4), ("gpu", 1))
     encodes = [Running(1, 1, "flipping", cost=4), Running(2, 1, "uploading", slot_class="gpu")]
     ended = [Running(task, 1, "delivering", cost=2) for task in (3, 4)]
-    assert holders([*encodes, *ended], slots) == encodes
+    assert holders([*encodes, *ended], slots) == [(encodes[0], 4), (encodes[1], 1)]
     late, small = Running(5, 1, "delivering"), Running(6, 1, "delivering", slot_class="gpu")
-    assert holders([*ended, late, small], slots) == [late], "each class by itself"
-    assert holders([small], ()) == [small], "of a class that is not here any more"
+    assert holders([*ended, late, small], slots) == [(late, 1)], "each class by itself"
+    large = Running(7, 1, "delivering", cost=3)
+    assert holders([ended[0], large], slots) == [(large, 1)], "the slots that are over, and no more"
+    assert holders([small], ()) == [(small, 1)], "of a class that is not here any more"
 
 
 @pytest.mark.parametrize(

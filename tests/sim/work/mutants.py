@@ -221,7 +221,7 @@ def _endless_delivery() -> Any:
     """Whose encoder has ended takes no slot, however many wait with it."""
 
     def holding(attempts: Any, slots: Any) -> list[Any]:
-        return [attempt for attempt in attempts if not attempt.delivering]
+        return [(attempt, attempt.cost) for attempt in attempts if not attempt.delivering]
 
     return _all(patch.object(members, "holders", holding), patch.object(worker, "holders", holding))
 
