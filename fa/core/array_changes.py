@@ -188,6 +188,16 @@ class Changes:
         """Our disk is full: another in-sync node should lead, when there is one."""
         if state.role is Role.SERVING and self.pause is None and leader.view.secondaries():
             self.switch_over(state, leader, NOBODY, "")
+        elif state.role is Role.LEADING and leader.mirror.floor is None:
+            self._pass_on(state, leader)
+
+    def _pass_on(self, state: State, leader: Leader) -> None:
+        """Not even the epoch's own commit is made: nothing was acknowledged in it, and whoever is equal may stand."""
+        copies = leader.mirror.copies
+        equal = [node for node in leader.view.secondaries() if leader.mirror.is_equal(copies[node].member)]
+        fit = [node for node in equal if state.is_up(node) and not copies[node].trouble]
+        if fit:
+            state.send(min(fit, key=state.precedence), HandOver(leader.view.epoch))
 
     def hand_over(self, state: State, leader: Leader) -> None:
         pause = self.pause
