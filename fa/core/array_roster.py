@@ -40,7 +40,7 @@ class Roster:
 
     def learners(self, state: State, view: View, copies: dict[str, Copy], failing: tuple[str, ...]) -> tuple[str, ...]:
         """The nodes to be brought up to date, best first, so that ``mirrors`` secondaries are reached again."""
-        kept = sum(node not in failing for node in view.secondaries())
+        kept = sum(node not in failing and node not in self.removed for node in view.secondaries())
         missing = state.config.mirrors - kept
         if missing <= 0:
             return ()
@@ -80,8 +80,11 @@ class Roster:
         return view.voters if self._wanted is None else self._wanted
 
     def is_settled(self, view: View) -> bool:
-        """Do those vote who should? Which incarnation of a node votes is not wished for; it follows from its disk."""
-        return view.is_closed and _names(view.voters) == _names(self.wished(view))
+        """Do those vote who should, and is nobody counted on who was removed? Which incarnation of a node votes is not
+        wished for; it follows from its disk.
+        """
+        left = all(member.node not in self.removed for member in view.in_sync)
+        return left and view.is_closed and _names(view.voters) == _names(self.wished(view))
 
     def voters(self, state: State, view: View, copies: dict[str, Copy], heard: dict[Member, float]) -> Voters | None:
         """The voters to propose now: wishes, wiped voters that came back, and our own vote before a silent one. None:

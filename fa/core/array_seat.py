@@ -67,7 +67,8 @@ class Seat:
         if leader.changes.pause is None:
             self.state.emit(Freeze())
         for node in wish.drop:
-            why = leader.mirror.copies[node].trouble or "it is silent or slow"
+            gone = "it was removed" if node in leader.changes.roster.removed else "it is silent or slow"
+            why = leader.mirror.copies[node].trouble or gone
             self.state.emit(Alarm("member-dropped", f"{node} leaves the in-sync set: {why}."))
         self.propose(leader.view, wish)
 

@@ -54,7 +54,7 @@ advance 2
 
 
 def test_a_node_whose_disk_is_full_before_it_serves_lets_another_lead() -> None:
-    """As a secondary it had room in its journal, so that nobody knew; its first commit as the coordinator finds none."""
+    """As a secondary it had room in its journal, so that nobody knew; its first commit as coordinator finds none."""
     script = Script()
     script.run(FULL_WHEN_IT_LEADS)
     b = script.world.nodes["b"]
