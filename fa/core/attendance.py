@@ -17,7 +17,7 @@ from fa.core.losses import with_its_life, with_its_node
 from fa.core.members import RESEND_AFTER, Member, is_older, proves_nothing, stray_run, trace, volumes_of
 from fa.core.model import NodeMode, NodeRow
 from fa.core.runs import Run
-from fa.core.scheduling import why_never, why_not_now
+from fa.core.scheduling import may_run
 from fa.core.work import Key, Moment
 
 PUBLISH_PATIENCE = 10.0  # seconds for a node to carry out a grant before others are asked as well
@@ -211,7 +211,7 @@ class Attendance:
     def _able_elsewhere(self, run: Run) -> bool:
         group = run.group
         others = [view for view in self._crew.views() if view.name != run.node]
-        return group is not None and any(not (why_never(group, view) or why_not_now(group, view)) for view in others)
+        return group is not None and any(may_run(group, view, run.priority) for view in others)
 
     def _is_away(self, node: str) -> bool:
         member = self._crew.member(node)

@@ -67,7 +67,7 @@ def dispatch(change: Change, command: Dispatch) -> Dispatched:
         queue = _Heads(change, board)
         while len(give.orders) < command.limit and (head := queue.pop()):
             group, task = head
-            blocked = still_blocked(group, command.nodes, task.blocked)
+            blocked = still_blocked(group, command.nodes, task.priority, task.blocked)
             node = board.place(group, task.priority, blocked)
             while node and not give.takes_work(node):
                 board.close(node)

@@ -193,13 +193,19 @@ def why_not(
     return reason
 
 
-def still_blocked(group: Group, nodes: Iterable[NodeView], blocked: Sequence[str]) -> tuple[str, ...]:
+def may_run(group: Group, node: NodeView, priority: int) -> bool:
+    """Whether a task of this group starts there as soon as enough slots are free."""
+    if why_never(group, node) or why_not_now(group, node):
+        return False
+    return slots_ever(node, group.slot_class, priority) >= group.cost
+
+
+def still_blocked(group: Group, nodes: Iterable[NodeView], priority: int, blocked: Sequence[str]) -> tuple[str, ...]:
     """`blocked`, as long as there is another node that could run the task when it has a slot; else nothing."""
     if not blocked:
         return ()
     others = (node for node in nodes if node.name not in blocked)
-    open_elsewhere = any(why_never(group, node) is None and why_not_now(group, node) is None for node in others)
-    return tuple(blocked) if open_elsewhere else ()
+    return tuple(blocked) if any(may_run(group, node, priority) for node in others) else ()
 
 
 class _Seat:

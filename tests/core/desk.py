@@ -91,7 +91,8 @@ class Desk:
         self, offered: NodeView, boot: int = 1, number: int = 1, volumes: tuple[w.VolumeHealth, ...] = ()
     ) -> None:
         stamped = NodeView(
-            offered.name, offered.slots, boot=boot, offers=offered.offers, unhealthy=offered.unhealthy
+            offered.name, offered.slots, boot=boot, offers=offered.offers, unhealthy=offered.unhealthy,
+            reserve=offered.reserve,
         )  # fmt: skip
         self.step(w.Told(offered.name, w.Offer(number, stamped, f"https://{offered.name}", "1", volumes)))
 

@@ -113,7 +113,7 @@ def test_a_node_that_has_not_said_what_it_can_do_is_not_one_that_never_can(up: b
     reason = why_not(GROUP, unheard, 50)
     assert reason is not None
     assert reason.why is why and text in reason.text and reason.passes
-    assert still_blocked(GROUP, [NODE, replace(unheard, name="b")], ("a",)) == ()
+    assert still_blocked(GROUP, [NODE, replace(unheard, name="b")], 50, ("a",)) == ()
     assert not Board([unheard]).able(GROUP)
 
 
@@ -151,13 +151,13 @@ def test_blocked_and_held_back() -> None:
 
 def test_blocked_only_while_another_node_could() -> None:
     b = replace(NODE, name="b")
-    assert still_blocked(GROUP, [NODE, b], ()) == ()
-    assert still_blocked(GROUP, [NODE, b], ("a",)) == ("a",)
+    assert still_blocked(GROUP, [NODE, b], 50, ()) == ()
+    assert still_blocked(GROUP, [NODE, b], 50, ("a",)) == ("a",)
     busy = replace(b, used=(("cpu", 4, 50),))
-    assert still_blocked(GROUP, [NODE, busy], ("a",)) == ("a",), "it is worth waiting for"
+    assert still_blocked(GROUP, [NODE, busy], 50, ("a",)) == ("a",), "it is worth waiting for"
     for away in (replace(b, up=False), replace(b, offers=frozenset())):
-        assert still_blocked(GROUP, [NODE, away], ("a",)) == ()
-    assert still_blocked(GROUP, [NODE, b], ("a", "b")) == (), "it failed everywhere: anybody may try"
+        assert still_blocked(GROUP, [NODE, away], 50, ("a",)) == ()
+    assert still_blocked(GROUP, [NODE, b], 50, ("a", "b")) == (), "it failed everywhere: anybody may try"
 
 
 # --- reserved slots ---

@@ -40,7 +40,7 @@ async def _held_back(call: Call, task: Task, group: Group, views: Sequence[NodeV
         if head is not None and (-head.priority, head.id) < (-task.priority, task.id):
             ahead.append((-head.priority, head.id, large, head))
     for _, _, large, head in sorted(ahead, key=lambda each: each[:2]):
-        board.place(large, head.priority, still_blocked(large, views, head.blocked))
+        board.place(large, head.priority, still_blocked(large, views, head.priority, head.blocked))
     return board.held_back(group.slot_class)
 
 
@@ -48,7 +48,7 @@ def why_task(task: Task, group: Group, views: Sequence[NodeView], held_back: Col
     """What keeps one task; nodes are looked at only while it waits for one."""
     nodes, never = [], False
     if task.state in (TaskState.QUEUED, TaskState.HELD):
-        blocked = still_blocked(group, views, task.blocked)
+        blocked = still_blocked(group, views, task.priority, task.blocked)
         nodes = [_node(why_not(group, view, task.priority, blocked, view.name in held_back), view) for view in views]
         never = all(why_never(group, view) is not None for view in views)
     return s.WhyTask(task.product, task.state.value, _task_sentence(task, nodes, never), never, nodes)
