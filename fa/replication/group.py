@@ -16,7 +16,14 @@ from fa.replication.errors import WriterError
 Prepare = Callable[[sqlite3.Connection], object]
 Run = Callable[[sqlite3.Connection], Any]
 Done = Callable[[Any, Position], object]
+PutBack = Callable[[Sequence["Work"]], object]
 PATIENCE = 30.0  # seconds for an outcome
+ROWS_MAX = 4096
+"""Rows that a group changes before it takes no further work: 256 single jobs change half as many."""
+PAGES_MAX = 2048
+"""The same of pages by which the store grows, 8 MiB. One request of 1,000 jobs with the longest texts makes 24 to 34 MiB
+(measured); both together stay far below what a link takes at once, 96 MiB."""
+LOOK_ROWS, LOOK_WORKS = 16, 8  # the pages are looked at after a work that changed so many rows, and every so many works
 
 
 @dataclass(slots=True)
@@ -49,11 +56,14 @@ class GroupLost(Exception):
         super().__init__(str(reason))
 
 
-def run_works(connection: sqlite3.Connection, works: Sequence[Work], prepare: Prepare | None = None) -> bool:
+def run_works(
+    connection: sqlite3.Connection, works: list[Work], prepare: Prepare | None = None, put_back: PutBack | None = None
+) -> bool:
     """Begin a transaction, ``prepare`` it, run the works; whether anything was written. The transaction is left open.
 
-    An exception of one work undoes that one alone and becomes its outcome. Raises ``GroupLost`` when SQLite gave the
-    whole transaction up (disk full), ``sqlite3.Error`` when the store is broken.
+    With ``put_back`` it ends once enough was written: what was not begun is cut off ``works`` and given to that. An
+    exception of one work undoes that one alone and becomes its outcome. Raises ``GroupLost`` when SQLite gave the whole
+    transaction up (disk full), ``sqlite3.Error`` when the store is broken.
     """
     execute = connection.execute
     execute("BEGIN IMMEDIATE")
@@ -61,7 +71,8 @@ def run_works(connection: sqlite3.Connection, works: Sequence[Work], prepare: Pr
     cookies = _cookies(connection)
     if prepare is not None:
         _guard(connection, prepare)
-    for work in works:
+    size = _Size(connection)
+    for count, work in enumerate(works, 1):
         execute("SAVEPOINT work")
         try:
             work.outcome = work.run(connection)
@@ -69,7 +80,36 @@ def run_works(connection: sqlite3.Connection, works: Sequence[Work], prepare: Pr
             _undo(connection, trouble)
             work.outcome = trouble
         execute("RELEASE work")
+        if put_back is not None and count < len(works) and size.is_enough(count):
+            put_back(works[count:])
+            del works[count:]
+            break
     return connection.total_changes != before or _cookies(connection) != cookies
+
+
+class _Size:
+    """How much a group has written so far, as near as that can be known before it is committed."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._began = self._looked = connection.total_changes
+        self._pages = self._used()
+
+    def is_enough(self, count: int) -> bool:
+        """After ``count`` works."""
+        changes = self._connection.total_changes
+        if changes - self._began >= ROWS_MAX:
+            return True
+        if changes - self._looked < LOOK_ROWS and count % LOOK_WORKS:
+            return False
+        self._looked = changes
+        return self._used() - self._pages >= PAGES_MAX
+
+    def _used(self) -> int:
+        pages, free = (
+            self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count")
+        )
+        return int(pages - free)
 
 
 def _guard(connection: sqlite3.Connection, prepare: Prepare) -> None:

@@ -6,7 +6,7 @@ import enum
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from fa.core.position import EMPTY, Position
@@ -157,6 +157,11 @@ class Pipeline:
             first, self._epoch_due = self._epoch_due, False
             count = 0 if first else min(len(self._queue), self._group)
             return [self._queue.popleft() for _ in range(count)], self.epoch, first
+
+    def put_back(self, works: Sequence[Work]) -> None:
+        """These were taken and not begun, as the group before them is large enough: they are the first of the next."""
+        with self._changed:
+            self._queue.extendleft(reversed(works))
 
     def reopen_epoch(self) -> None:
         """The first commit of the epoch did not come about; it is still due."""
