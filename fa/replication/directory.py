@@ -15,13 +15,13 @@ import os
 import shutil
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fa.core.position import Position
 from fa.replication.chain import Chain
-from fa.replication.durable import Pieces, place, sync_files, sync_folder
+from fa.replication.durable import Pieces, place, sync_files, sync_folder, syncing
 from fa.replication.envelope import Envelope
 from fa.replication.journal import Journal
 from fa.replication.segment import HEADER, Header, file_name, parse_name
@@ -29,6 +29,8 @@ from fa.replication.segment import HEADER, Header, file_name, parse_name
 SNAPSHOTS = 9
 SCRATCH = "scratch-"
 """Folders that begin so are working space; a crash may leave one."""
+ON_THE_WAY = ".copy"
+"""Files that end so are being sent or received; a kill leaves one."""
 LEVELS = range(SNAPSHOTS + 1)
 
 
@@ -61,6 +63,8 @@ class ReplicaDirectory:
                 aside.unlink()
             for scratch in root.glob(f"{SCRATCH}*"):
                 shutil.rmtree(scratch)
+            for left in [*root.glob(f"*{ON_THE_WAY}"), *root.glob(f"*{ON_THE_WAY}.tmp")]:
+                left.unlink()
         self.chain = Chain(root / "chain.log", read_only=read_only)
         self.journal = None if read_only else Journal(root / "journal")
         self._unsynced: deque[Path] = deque()
@@ -146,10 +150,18 @@ class ReplicaDirectory:
         for header, ltx, _ in segments:
             self.write(header, ltx, sync=not journaled)
 
+    def take_back(self, headers: Iterable[Header]) -> None:
+        """Segments of which some may have been placed are refused after all: another's number n + 1 must never come to
+        stand behind what takes the place of n. In the journal the later message counts. Raises ``OSError``."""
+        for header in headers:
+            self.path(header.min_txid, header.max_txid).unlink(missing_ok=True)
+        sync_folder(self._folders[0])
+
     def flush(self) -> None:
         """Make every segment written without ``sync`` so far, and the chain, durable. Any thread.
 
-        Raises ``OSError``; the node must stop then, for a sync that failed is never retried.
+        Raises ``OSError``; where a sync failed the node must stop, for that is never retried. What no sync was begun
+        for, for want of a file handle, is made durable by the next call.
 
         Called now and then from a thread of its own it keeps the same call before a checkpoint short.
         """
@@ -157,9 +169,14 @@ class ReplicaDirectory:
             written = []
             while self._unsynced:  # the writer may append meanwhile
                 written.append(self._unsynced.popleft())
-            if written:
-                sync_files(written, self._folders[0])
-            self.chain.sync()
+            try:
+                with syncing():
+                    if written:
+                        sync_files(written, self._folders[0])
+                    self.chain.sync()
+            except OSError:
+                self._unsynced.extendleft(reversed(written))
+                raise
 
     def drop_quarantined(self, horizon_ms: int) -> None:
         """Delete what was quarantined and is older than ``horizon_ms`` (unix ms)."""

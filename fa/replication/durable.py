@@ -6,7 +6,8 @@ import ctypes
 import errno
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,19 @@ def sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+@contextmanager
+def syncing() -> Iterator[None]:
+    """Around syncs of what is not written anew when they fail. One that finds no room has failed like any other: the
+    kernel may have dropped what it could not write, and would report success the next time. A full disk is borne and
+    tried again, so this must not pass for one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OSError(errno.EIO, f"A sync failed: {error.strerror}") from error
+        raise
 
 
 Pieces = Iterable[bytes | memoryview]

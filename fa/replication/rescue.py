@@ -14,7 +14,7 @@ from pathlib import Path
 from fa.core.position import Position
 from fa.replication.directory import SNAPSHOTS, ReplicaDirectory
 from fa.replication.durable import sync_folder
-from fa.replication.envelope import unpack
+from fa.replication.envelope import Envelope, unpack
 from fa.replication.errors import CopyDamaged, SegmentError
 from fa.replication.segment import HEADER, Header, decode, encode
 from fa.replication.state import PAGE_SIZE
@@ -67,11 +67,7 @@ def _whole_segments(directory: ReplicaDirectory, base: int) -> list[Found]:
 def _replay_journal(directory: ReplicaDirectory, end: int) -> list[Found]:
     """Segments that were answered for, but whose files were not synced when the power went: make them again."""
     found: list[Found] = []
-    assert directory.journal is not None, "rescue writes"
-    for message in directory.journal.messages():
-        envelope, ltx = unpack(message)
-        if envelope.max_txid != end + len(found) + 1:
-            continue
+    for envelope, ltx in _journaled(directory, end):
         segment = decode(ltx)
         directory.write(segment.header, ltx, sync=False)
         if envelope.max_txid > directory.chain.last.txid:
@@ -80,6 +76,21 @@ def _replay_journal(directory: ReplicaDirectory, end: int) -> list[Found]:
     if found:
         directory.flush()
     return found
+
+
+def _journaled(directory: ReplicaDirectory, end: int) -> list[tuple[Envelope, memoryview]]:
+    """What follows on ``end`` without a gap. Of two messages with one number the later counts: the earlier was refused,
+    for want of room, after it had been written here, and so was all that built on it."""
+    assert directory.journal is not None, "rescue writes"
+    kept: list[tuple[Envelope, memoryview]] = []
+    for message in directory.journal.messages():
+        envelope, ltx = unpack(message)
+        index = envelope.max_txid - end - 1
+        if 0 <= index <= len(kept):
+            before = kept[index - 1][0].after if index else directory.chain.at(end)
+            if before in (None, envelope.before):
+                kept[index:] = [(envelope, ltx)]
+    return kept
 
 
 def _rescue(wal: Path, directory: ReplicaDirectory, base: Position, found: Sequence[Found]) -> list[Found]:

@@ -22,7 +22,7 @@ from pathlib import Path
 from fa.core.position import EMPTY, Position
 from fa.replication.checksum import PageSums, Undo, scan
 from fa.replication.directory import ReplicaDirectory
-from fa.replication.durable import pwrite_all
+from fa.replication.durable import pwrite_all, syncing
 from fa.replication.envelope import Envelope
 from fa.replication.errors import (
     CopyDamaged,
@@ -203,8 +203,14 @@ class Copy:
             self.position, self.epoch = envelope.after, envelope.epoch
 
     def _keep(self, taken: Sequence[_Taken]) -> None:
-        self._directory.write_journaled([(one.segment.header, one.ltx, one.envelope.pack(one.ltx)) for one in taken])
-        self._directory.chain.extend([(one.envelope.after, one.envelope.epoch) for one in taken])
+        try:
+            self._directory.write_journaled(
+                [(one.segment.header, one.ltx, one.envelope.pack(one.ltx)) for one in taken]
+            )
+            self._directory.chain.extend([(one.envelope.after, one.envelope.epoch) for one in taken])
+        except OSError:
+            self._directory.take_back(one.segment.header for one in taken)
+            raise
         for one in taken:
             touched = [number for number, _ in one.segment.pages]
             self._look_at(_first_page(one.segment))
@@ -285,7 +291,8 @@ class Copy:
                 applied = self.applied
             if self._marker is None or self._fd < 0:
                 return self.marker
-            os.fdatasync(self._fd)
+            with syncing():
+                os.fdatasync(self._fd)
             self._directory.flush()
             if applied.txid > self.marker.txid:
                 self._marker.move(applied)
@@ -320,13 +327,17 @@ class Copy:
     # ---- changing roles ---------------------------------------------------------------------------------------
 
     def promote(self) -> State:
-        """Apply everything, durably, and hand the state to a ``Writer``; this object is closed then."""
+        """Apply everything, durably, and hand the state to a ``Writer``; this object is closed then.
+
+        Raises ``OSError``; without room it can be tried again."""
         with self._settling, self._lock:
             marker = self._check_open()
             while self._pending:
-                item = self._pending.popleft()
+                item = self._pending[0]
                 self._write(item.segment or self._read(item.txid))
-            os.fdatasync(self._fd)
+                self._pending.popleft()
+            with syncing():
+                os.fdatasync(self._fd)
             self._directory.flush()
             marker.move(self.position)
             self._close()
