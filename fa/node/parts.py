@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -106,10 +108,32 @@ def names_in(fd: int) -> list[str]:
         return [entry.name for entry in entries]
 
 
-def list_parts(root: str) -> list[tuple[str, float]]:
-    """(path on the volume, mtime in seconds) of all parts; [] where there is no part folder."""
+def list_parts(root: str) -> list[str]:
+    """The paths on the volume of all parts; [] where there is no part folder."""
     try:
-        with folder_beneath(root, PART_FOLDER) as fd, os.scandir(fd) as entries:
-            return [(f"{PART_FOLDER}/{entry.name}", entry.stat(follow_symlinks=False).st_mtime) for entry in entries]
+        with folder_beneath(root, PART_FOLDER) as fd:
+            return [f"{PART_FOLDER}/{name}" for name in names_in(fd)]
     except FileNotFoundError:
         return []
+
+
+def mark_of(root: str, path: str) -> int | None:
+    """What changes, in this process, with whatever is written to a part, or in it where it is a folder; None when it is
+    gone."""
+    folder, name = split(path)
+    try:
+        with folder_beneath(root, folder) as fd:
+            found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            marks = [(name, found.st_size, found.st_mtime_ns)]
+            if stat.S_ISDIR(found.st_mode):
+                marks += _marks_below(fd, name)
+            return hash(tuple(sorted(marks)))
+    except FileNotFoundError:
+        return None
+
+
+def _marks_below(fd: int, name: str) -> Iterator[tuple[str, int, int]]:
+    for at, _, files, folder in os.fwalk(name, dir_fd=fd):
+        for file in files:
+            found = os.stat(file, dir_fd=folder, follow_symlinks=False)
+            yield f"{at}/{file}", found.st_size, found.st_mtime_ns

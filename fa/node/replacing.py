@@ -227,15 +227,16 @@ def _aside(root: str, part: str) -> Iterator[tuple[int, int]]:
         yield aside, inside
 
 
-def sweep_aside(root: str, before: float) -> list[str]:
-    """Remove what is marked since before that time (seconds since 1970); until then it guards against who is late."""
+def sweep_aside(root: str, lasted: Callable[[str, int], bool]) -> list[str]:
+    """Remove what is marked since long ago; until then it guards against who is late. `lasted` says so of a path and
+    what changes with its mark."""
     gone = []
     try:
         with folder_beneath(root, ASIDE_FOLDER) as aside:
             for name in names_in(aside):
                 with suppress(FileNotFoundError):
                     marked = os.stat(f"{name}/{OVER}", dir_fd=aside, follow_symlinks=False)
-                    if marked.st_mtime < before:
+                    if lasted(f"{ASIDE_FOLDER}/{name}", marked.st_mtime_ns):
                         remove_at(aside, name)
                         gone.append(name)
     except FileNotFoundError:

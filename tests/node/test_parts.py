@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,17 @@ def test_without_a_grave_nothing_is_swept(san: Path) -> None:
     assert parts.list_parts(str(san)) == []
 
 
-def test_parts_are_listed_with_their_age(san: Path) -> None:
-    place, path = make_part(san, "x")
-    assert parts.list_parts(str(san)) == [(place.partition(":")[2], path.stat().st_mtime)]
+@pytest.mark.parametrize("content", ["x", FOLDER])
+def test_a_part_is_listed_and_its_mark_changes_with_it(san: Path, content: str | dict[str, str]) -> None:
+    place, path = make_part(san, content)
+    (listed,) = parts.list_parts(str(san))
+    assert listed == place.partition(":")[2]
+    mark = parts.mark_of(str(san), listed)
+    assert mark == parts.mark_of(str(san), listed)
+    deep = path / "360p" / "1.ts" if path.is_dir() else path
+    found = deep.stat()
+    deep.write_text("z")
+    os.utime(deep, ns=(found.st_atime_ns, found.st_mtime_ns + 1))
+    assert parts.mark_of(str(san), listed) != mark
+    path.rename(san / "elsewhere")
+    assert parts.mark_of(str(san), listed) is None

@@ -395,7 +395,7 @@ def test_what_was_written_into_the_old_folder_while_it_was_replaced_is_kept(
     os.close(inside)
     (kept,) = (san / ".fa" / "aside").iterdir()
     assert read(kept) == OLD | {"late": ""}
-    replacing.sweep_aside(str(san), before=2e9)
+    replacing.sweep_aside(str(san), lambda path, mark: True)
     assert read(kept) == OLD | {"late": ""}, "nor does the sweep remove it"
 
 
@@ -439,8 +439,8 @@ def test_a_marker_guards_for_a_while_and_is_swept(san: Path, shares: Shares) -> 
     deliver(shares, san, OLD)
     granted = wish(make_part(san, NEW), replace=True)
     run(shares, granted)
-    assert replacing.sweep_aside(str(san), before=0.0) == []
-    assert len(replacing.sweep_aside(str(san), before=2e9)) == 1
+    assert replacing.sweep_aside(str(san), lambda path, mark: False) == []
+    assert len(replacing.sweep_aside(str(san), lambda path, mark: True)) == 1
     assert list((san / ".fa" / "aside").iterdir()) == []
     assert run(shares, granted) is PublishResult.PUBLISHED
     assert read(san / "out" / "x") == NEW

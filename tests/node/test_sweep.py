@@ -11,10 +11,11 @@ import pytest
 
 from fa.core.commands import Order
 from fa.core.work import VolumeHealth
-from fa.node import parts, sweep
+from fa.node import parts, stillness, sweep
 from fa.node.parts import Owner
+from fa.node.replacing import ASIDE_FOLDER, OVER
 from fa.node.sweep import Sweeper
-from tests.node.shares import Shares, make_volume
+from tests.node.shares import Shares, fill, make_volume
 
 ME = Owner("a", 3)
 
@@ -105,15 +106,107 @@ async def test_what_is_ill_is_left_alone(floor: Floor, state: str) -> None:
         assert await floor.look() == [part]
 
 
-async def test_parts_of_other_nodes_and_of_later_lives_stay_for_a_day(
-    floor: Floor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    later, other = floor.part(1, Owner("a", ME.boot + 1)), floor.part(2, Owner("c", 1))
-    for _ in range(3):
-        assert await floor.look() == sorted([later, other])
-    monkeypatch.setattr(sweep, "FOREIGN_AFTER", -1.0)
-    await floor.look()
-    assert await floor.look() == [later]
+OTHER = Owner("c", 1)
+
+
+class Clock:
+    """A clock that only grows, as much as the test says."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+        self.now = 5e6
+
+    async def after(self, hours: float) -> list[str]:
+        """What is left after so long, with a look every ten minutes, and two at the end."""
+        end = self.now + hours * 3600
+        while self.now < end:
+            await self._floor.look()
+            self.now = min(end, self.now + 600)
+        await self._floor.look()
+        return await self._floor.look()
+
+
+@pytest.fixture
+def clock(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock(floor)
+    monkeypatch.setattr(stillness, "monotonic", lambda: made.now)
+    return made
+
+
+async def test_parts_of_other_nodes_and_of_later_lives_stay_for_a_day(floor: Floor, clock: Clock) -> None:
+    left = sorted([floor.part(1, Owner("a", ME.boot + 1)), floor.part(2, OTHER)])
+    assert await clock.after(23.9) == left
+    assert await clock.after(0.2) == []
+
+
+@pytest.mark.parametrize("written", [0.0, 2e9])
+async def test_whatever_clocks_say_it_is_a_day_of_this_process(floor: Floor, clock: Clock, written: float) -> None:
+    """That of this node may be a day ahead, or that of the file server behind."""
+    part = floor.part(1, OTHER)
+    os.utime(floor.root / part, (written, written))
+    assert await clock.after(23.9) == [part]
+    assert await clock.after(0.2) == []
+
+
+async def test_what_is_written_to_stays(floor: Floor, clock: Clock) -> None:
+    """Also where only a file deep in a ladder grows."""
+    film, ladder = floor.part(1, OTHER), parts.new_part("san", OTHER, 2, "p", 1).path
+    fill(floor.root / ladder, {"360p/1.ts": ""})
+    for _ in range(6):
+        for path in (floor.root / film, floor.root / ladder / "360p" / "1.ts"):
+            with path.open("a") as file:
+                file.write("more")
+        assert await clock.after(12) == sorted([film, ladder])
+    assert await clock.after(25) == []
+
+
+async def test_what_was_not_looked_at_was_not_seen_unchanged(floor: Floor, clock: Clock) -> None:
+    """The volume was away, or this process stood still."""
+    part = floor.part(1, OTHER)
+    assert await floor.look() == [part]
+    clock.now += 1e6
+    assert await clock.after(23) == [part]
+    assert await clock.after(1) == []
+
+
+async def test_one_that_came_back_is_another(floor: Floor, clock: Clock) -> None:
+    part = floor.part(1, OTHER)
+    assert await clock.after(23) == [part]
+    (floor.root / part).rename(floor.root / "away")
+    assert await clock.after(1) == []
+    (floor.root / "away").rename(floor.root / part)
+    assert await clock.after(23) == [part]
+
+
+async def test_one_that_goes_while_it_is_looked_at(floor: Floor, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = floor.part(1, OTHER)
+    monkeypatch.setattr(parts, "mark_of", lambda root, path: None)
+    assert await clock.after(25) == [part]
+
+
+async def test_a_ladder_is_not_walked_at_each_look(floor: Floor, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    walks: list[str] = []
+
+    def mark_of(root: str, path: str) -> int:
+        walks.append(path)
+        return 1
+
+    monkeypatch.setattr(parts, "mark_of", mark_of)
+    part = floor.part(1, OTHER)
+    for _ in range(100):
+        assert await floor.look() == [part]
+        clock.now += sweep.EVERY
+    assert len(walks) == 2
+
+
+async def test_a_marker_guards_for_a_day_whatever_its_clock_says(floor: Floor, clock: Clock) -> None:
+    aside = floor.root / ASIDE_FOLDER
+    fill(aside / "1", {OVER: ""})
+    os.utime(aside / "1" / OVER, (0, 0))
+    await clock.after(23.9)
+    assert (aside / "1").exists()
+    await clock.after(0.2)
+    assert not (aside / "1").exists()
 
 
 async def test_what_was_buried_does_not_lie_there_for_ever(floor: Floor) -> None:
