@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from pathlib import Path
 
@@ -60,6 +61,13 @@ def open_anchor(db_path: Path) -> sqlite3.Connection:
 def is_full(trouble: BaseException) -> bool:
     """Whether SQLite ran out of disk space."""
     return _primary_code(trouble) == sqlite3.SQLITE_FULL
+
+
+def finds_no_room(trouble: BaseException) -> bool:
+    """Whether there was no room on the disk, or in a quota, for what SQLite or this program wanted to write."""
+    if isinstance(trouble, OSError):
+        return trouble.errno in (errno.ENOSPC, errno.EDQUOT)
+    return is_full(trouble)
 
 
 def is_fatal(trouble: BaseException) -> bool:

@@ -9,25 +9,24 @@ SQLite's WAL-reset race needs two connections, and a deposed coordinator must be
 
 from __future__ import annotations
 
-import errno
 import logging
 import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fa.core.position import Position
 from fa.errors import StoreFull
-from fa.replication.connection import POSITION_TABLE, is_rotten, open_anchor, open_writer
+from fa.replication.connection import POSITION_TABLE, finds_no_room, is_rotten, open_anchor, open_writer
 from fa.replication.directory import ReplicaDirectory
 from fa.replication.envelope import Envelope
 from fa.replication.errors import NotStarted, OutcomeUnknown, StoreRotten, WriterError
 from fa.replication.group import GroupLost, Work, commit, outcome_of, rollback, run_works
+from fa.replication.limits import Limits
 from fa.replication.pipeline import Pipeline, Quiet, Step, fail
 from fa.replication.rescue import remove_log
 from fa.replication.rot import RotWatch, sentence
@@ -40,26 +39,10 @@ log = logging.getLogger(__name__)
 
 OnSegment = Callable[[Envelope, bytes], object]
 OnDead = Callable[[BaseException], object]
+Opened = TypeVar("Opened")
 Migrate = Callable[[sqlite3.Connection], object]
 
 SET_POSITION = "INSERT INTO position VALUES (1, ?1, ?2) ON CONFLICT (id) DO UPDATE SET txid = ?1, epoch = ?2"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much goes into one group, how many groups travel, and when the WAL is checkpointed (bytes; seconds).
-
-    Two travel: one commits here while the other is made durable there. With more, groups only get smaller, and each
-    costs two syncs and a segment. Every ``scrub_seconds`` the file is read over, ``scrub_pages`` at a time."""
-
-    group: int = 256
-    in_flight: int = 2
-    wal_bytes: int = 16 << 20
-    wal_seconds: float = 60.0
-    retry_seconds: float = 1.0
-    scrub_seconds: float = 3600.0
-    scrub_pages: int = 64
-    scrub_rest: float = 0.025
 
 
 def wall_clock_ms() -> int:
@@ -109,6 +92,7 @@ class Writer:
         self._wal_bytes = 0
         self._marker = Marker(db_path)
         self._trouble: BaseException | None = None
+        self._held: list[Any] = []
         self._opened = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
 
@@ -189,6 +173,7 @@ class Writer:
             self._open()
         except BaseException as trouble:
             self._trouble = trouble
+            self._let_go()
             self._pipeline.abandon()
             return
         finally:
@@ -220,11 +205,20 @@ class Writer:
         self._sums = state.sums
         self._pipeline.position = state.position
         self._marker = Marker(self._db_path)
-        self._connection = open_writer(self._db_path)
-        self._anchor = open_anchor(self._db_path)
-        self._wal = WalCapture(self._db_path, PAGE_SIZE, self._sums.pages)
-        self._rot = RotWatch(self._db_path)
+        self._connection = self._hold(open_writer(self._db_path))
+        self._anchor = self._hold(open_anchor(self._db_path))
+        self._wal = self._hold(WalCapture(self._db_path, PAGE_SIZE, self._sums.pages))
+        self._rot = self._hold(RotWatch(self._db_path))
         self._scrub_not_before = time.monotonic() + self._limits.scrub_seconds
+
+    def _hold(self, opened: Opened) -> Opened:
+        self._held.append(opened)
+        return opened
+
+    def _let_go(self) -> None:
+        """Close everything; the anchor after the write connection, so that SQLite checkpoints nothing by itself."""
+        while self._held:
+            self._held.pop(0).close()
 
     def _recover(self) -> State:
         copy = Copy(self._db_path, self._directory, array_id=self._array_id)
@@ -232,12 +226,8 @@ class Writer:
         return copy.promote()
 
     def _shut(self) -> None:
-        """Close everything; the anchor last, so that SQLite checkpoints nothing by itself."""
         try:
-            self._connection.close()
-            self._anchor.close()
-            self._wal.close()
-            self._rot.close()
+            self._let_go()
             if isinstance(self._trouble, StoreRotten):
                 self._drop_tail()
         except sqlite3.Error:
@@ -349,7 +339,7 @@ class Writer:
                 self._directory.write(header, ltx, sync=False)
                 self._directory.chain.append(envelope.after, envelope.epoch)
             except OSError as trouble:
-                if trouble.errno not in (errno.ENOSPC, errno.EDQUOT):
+                if not finds_no_room(trouble):
                     raise
                 raise GroupLost(StoreFull()) from trouble
             self._unwritten.popleft()
@@ -369,7 +359,17 @@ class Writer:
         return scrub if self.position.txid == self._marker.position.txid else min(scrub, self._limits.retry_seconds)
 
     def _checkpoint(self) -> None:
-        """Copy the WAL into the database file. Everything in it is acknowledged; own segments are made durable first.
+        """Copy the WAL into the database file; without room later, for the WAL and the segments hold all of it."""
+        try:
+            self._copy_log()
+        except (OSError, sqlite3.Error) as trouble:
+            if not finds_no_room(trouble):
+                raise
+            log.debug("SQLite's log cannot be copied into the store's file yet: %s", trouble)
+            self._checkpoint_not_before = time.monotonic() + self._limits.retry_seconds
+
+    def _copy_log(self) -> None:
+        """Everything in it is acknowledged; own segments are made durable first.
 
         PASSIVE: never waits for a reader. When one keeps an old snapshot open the rest is tried again later.
         """

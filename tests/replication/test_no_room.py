@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from typing import Any
 import pytest
 
 import fa.replication.directory as directory_module
+from fa.replication import state as state_module
 from fa.replication.chain import RECORD
 from fa.replication.directory import ReplicaDirectory
 from fa.replication.envelope import Envelope
-from tests.replication.conftest import Bench, Follower, insert
+from fa.replication.segment import decode
+from fa.replication.writer import Limits, Writer
+from tests.replication.conftest import ARRAY, Bench, Follower, insert, migrate, rows, wait_for
 from tests.replication.test_secondary import fill
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -138,3 +142,148 @@ def _cut_power(follower: Follower, answers: list[tuple[Envelope, bytes]], lost: 
     if lost == "files and records":
         chain = follower.home / "replica" / "chain.log"
         os.truncate(chain, chain.stat().st_size - RECORD.size * len(answers))
+
+
+# --- checkpoints ---
+
+
+class Checkpoints:
+    """Where a checkpoint meets a full disk."""
+
+    def __init__(self, bench: Bench, patch: pytest.MonkeyPatch) -> None:
+        self.met, self.full = 0, True
+        self._bench, self._patch = bench, patch
+
+    def sqlite(self) -> None:
+        real = self._bench.writer._connection
+
+        class Connection:
+            def __getattr__(_, name: str) -> Any:
+                return getattr(real, name)
+
+            def execute(_, statement: str, *values: Any) -> Any:
+                if self.full and "checkpoint" in statement:
+                    self.met += 1
+                    trouble = sqlite3.OperationalError("database or disk is full")
+                    trouble.sqlite_errorcode = sqlite3.SQLITE_FULL
+                    raise trouble
+                return real.execute(statement, *values)
+
+        self._bench.writer._connection = Connection()  # type: ignore[assignment]
+
+    def marker(self) -> None:
+        self._wrap(state_module, "write_record")
+
+    def _wrap(self, owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            if self.full:
+                self.met += 1
+                raise FULL
+            return real(*arguments, **options)
+
+        self._patch.setattr(owner, name, call)
+
+
+@pytest.fixture(params=["sqlite", "marker"])
+def checkpoints(fast_home: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Any:
+    def make(limits: Limits) -> tuple[Bench, Checkpoints]:
+        bench = Bench(fast_home / "a", limits=limits)
+        faults = Checkpoints(bench, monkeypatch)
+        getattr(faults, request.param)()
+        bench.writer.open_epoch(1)
+        return bench, faults
+
+    return make
+
+
+Make = Callable[[Limits], tuple[Bench, Checkpoints]]
+
+
+def test_a_checkpoint_without_room_is_tried_again_and_commits_go_on(checkpoints: Make) -> None:
+    bench, faults = checkpoints(Limits(wal_bytes=1, retry_seconds=0.01))
+    for number in range(3):
+        bench.do(insert(str(number)))
+        seen = faults.met
+        wait_for(lambda seen=seen: faults.met > seen)
+    assert not bench.dead
+    faults.full = False
+    wait_for(lambda: bench.writer.checkpointed == bench.writer.position.txid)
+    bench.do(insert("after"))
+    bench.close()
+    assert not bench.dead
+    assert [text for _, text in bench.rows()] == ["0", "1", "2", "after"]
+
+
+def test_a_last_checkpoint_without_room_is_left_to_the_next_start(checkpoints: Make) -> None:
+    bench, faults = checkpoints(Limits())
+    bench.do(insert("one"))
+    position = bench.writer.position
+    bench.close()
+    assert faults.met
+    assert not bench.dead, "it closed in order; SQLite's log and the segments hold everything"
+    faults.full = False
+    again = Follower(bench.home)
+    assert again.copy.position == position
+    again.copy.promote()
+    assert rows(bench.db) == [(1, "one")]
+    again.directory.close()
+
+
+# --- taking over ---
+
+
+@pytest.mark.parametrize("call", ["pwrite", "ftruncate"])
+def test_a_take_over_without_room_can_be_tried_again(
+    bench: Bench, follower: Follower, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    fill(bench, 5)
+    follower.take(bench.shipped, apply=False)
+    for number in range(3):
+        monkeypatch.setattr(os, call, _full_at(number, getattr(os, call)))
+        with pytest.raises(OSError, match="No space"):
+            follower.copy.promote()
+        monkeypatch.undo()
+    state = follower.copy.promote()
+    assert state.position == bench.writer.position
+    bench.close()
+    follower.directory.close()
+    assert follower.db.read_bytes() == bench.db.read_bytes()
+
+
+def _full_at(number: int, real: Callable[..., Any]) -> Callable[..., Any]:
+    calls = iter(range(1 << 20))
+    return lambda *arguments: refuse() if next(calls) >= number else real(*arguments)
+
+
+def test_a_writer_that_could_not_be_opened_lets_go_of_everything(
+    bench: Bench, follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(bench, 2)
+    follower.take(bench.shipped)
+    inherited = follower.copy.promote()
+    before = len(os.listdir("/proc/self/fd"))
+
+    def writer() -> Writer:
+        made, ship = follower.directory, lambda envelope, ltx: shipped.append((envelope, ltx))
+        return Writer(
+            follower.db, made, array_id=ARRAY, node_id=2, on_segment=ship, on_dead=dead.append, migrate=migrate,
+            inherited=inherited,
+        )  # fmt: skip
+
+    shipped: list[tuple[Envelope, bytes]] = []
+    dead: list[BaseException] = []
+    with monkeypatch.context() as patch:
+        patch.setattr("fa.replication.writer.RotWatch", refuse)
+        with pytest.raises(OSError, match="No space"):
+            writer().start()
+    assert len(os.listdir("/proc/self/fd")) == before
+    second = writer()
+    second.start()
+    second.open_epoch(9)
+    wait_for(lambda: len(shipped) == 1)
+    assert decode(shipped[0][1]).header.max_txid == inherited.position.txid + 1
+    second.close()
+    assert not dead
+    follower.directory.close()
