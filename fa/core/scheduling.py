@@ -35,6 +35,7 @@ class Why(StrEnum):
     LACKS = "lacks"
 
 
+PRIORITY_MAX = 100
 NEVER = frozenset({Why.DEDICATED, Why.TOO_SMALL, Why.LACKS})
 
 
@@ -49,8 +50,9 @@ class Reason:
         return self.why not in NEVER
 
 
-def why_never(group: Group, node: NodeView) -> Reason | None:
-    """Why this node, as it is set up, can never run such a task; None also of one that has not said how it is."""
+def why_never(group: Group, node: NodeView, priority: int = PRIORITY_MAX) -> Reason | None:
+    """Why this node, as it is set up, can never run such a task; None also of one that has not said how it is. Without
+    a priority: whatever that would be."""
     if not node.slots:
         return None
     if node.only_factories and group.factory not in node.only_factories:
@@ -60,6 +62,10 @@ def why_never(group: Group, node: NodeView) -> Reason | None:
     total = slots_of(node, group.slot_class)
     if total < group.cost:
         return Reason(Why.TOO_SMALL, f"has {total} {group.slot_class} slots, one task costs {group.cost}")
+    ever = slots_ever(node, group.slot_class, priority)
+    if ever < group.cost:
+        text = f"keeps all but {max(0, ever)} of its {total} {group.slot_class} slots for work of higher priority"
+        return Reason(Why.TOO_SMALL, f"{text}, one task costs {group.cost}")
     if node.offers.issuperset(group.requires):
         return None
     unsure = {*dict(node.unhealthy), *_untried(group, node)}
@@ -171,20 +177,16 @@ def slots_ever(node: NodeView, slot_class: str, priority: int) -> int:
 def why_no_slot(group: Group, node: NodeView, priority: int) -> Reason | None:
     if free_slots(node, group.slot_class, priority) >= group.cost:
         return None
-    total, ever = slots_of(node, group.slot_class), slots_ever(node, group.slot_class, priority)
-    if ever < group.cost:
-        text = f"keeps all but {max(0, ever)} of its {total} {group.slot_class} slots for work of higher priority"
-        return Reason(Why.TOO_SMALL, f"{text}, one task costs {group.cost}")
-    if free_slots(node, group.slot_class, 100) >= group.cost:
+    if free_slots(node, group.slot_class, PRIORITY_MAX) >= group.cost:
         return Reason(Why.RESERVED, "keeps its open slots for work of higher priority")
-    return Reason(Why.BUSY, f"has no {group.cost} open {group.slot_class} slots of {total}")
+    return Reason(Why.BUSY, f"has no {group.cost} open {group.slot_class} slots of {slots_of(node, group.slot_class)}")
 
 
 def why_not(
     group: Group, node: NodeView, priority: int, blocked: Sequence[str] = (), held_back: bool = False
 ) -> Reason | None:
     """The first reason why a task of this group does not start on this node now; None when it can."""
-    reason = why_never(group, node) or why_not_now(group, node)
+    reason = why_never(group, node, priority) or why_not_now(group, node)
     if reason is None and node.name in blocked:
         reason = Reason(Why.BLOCKED, "failed this task before; another node is tried first")
     reason = reason or why_no_slot(group, node, priority)
@@ -195,9 +197,7 @@ def why_not(
 
 def may_run(group: Group, node: NodeView, priority: int) -> bool:
     """Whether a task of this group starts there as soon as enough slots are free."""
-    if why_never(group, node) or why_not_now(group, node):
-        return False
-    return slots_ever(node, group.slot_class, priority) >= group.cost
+    return why_never(group, node, priority) is None and why_not_now(group, node) is None
 
 
 def still_blocked(group: Group, nodes: Iterable[NodeView], priority: int, blocked: Sequence[str]) -> tuple[str, ...]:

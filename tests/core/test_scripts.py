@@ -111,7 +111,7 @@ def any_volume() -> AbstractContextManager[Any]:
     def why_not_now(group: Group, node: NodeView) -> Any:
         return _why_not_now(group, replace(node, unhealthy=()))
 
-    def why_never(group: Group, node: NodeView) -> Any:
+    def why_never(group: Group, node: NodeView, priority: int = 0) -> Any:
         return None
 
     return patch.multiple(scheduling, why_not_now=why_not_now, why_never=why_never)

@@ -9,7 +9,7 @@ from typing import Any
 from fa.core.commands import RemoveFactory, SaveFactory
 from fa.core.model import FactoryVersion, Group, NodeView, Role
 from fa.core.recipe import Factory, Product, factory_to_dict, parse_factory, requirements
-from fa.core.scheduling import why_never
+from fa.core.scheduling import PRIORITY_MAX, why_never
 from fa.errors import Invalid, NotFound
 from fa.node.api import given as g
 from fa.node.api import shapes as s
@@ -113,7 +113,8 @@ def able(recipe: Factory, views: Sequence[NodeView]) -> list[str]:
     """The nodes that could run it, or some of its products, as they are set up."""
     groups = [_group(recipe, product) for product in recipe.products]
     told = (view for view in views if view.slots)  # it has said what it can do
-    return sorted(view.name for view in told if any(why_never(group, view) is None for group in groups))
+    priority = recipe.priority
+    return sorted(view.name for view in told if any(why_never(group, view, priority) is None for group in groups))
 
 
 def _group(recipe: Factory, product: Product) -> Group:
@@ -122,13 +123,25 @@ def _group(recipe: Factory, product: Product) -> Group:
 
 def _warning(recipe: Factory, views: Sequence[NodeView]) -> str | None:
     """Each product may have a node of its own; of nodes that have not said what they can do nothing is claimed."""
-    hopeless = [
-        product.name for product in recipe.products if all(why_never(_group(recipe, product), view) for view in views)
-    ]
-    if not hopeless:
-        return None
-    what = f"product{'s' * (len(hopeless) > 1)} {', '.join(hopeless)} of {recipe.name}"
-    return f"No node of the array can run {what}: its jobs would wait for ever. `fa why` says what lacks."
+    hopeless = _hopeless(recipe, views, PRIORITY_MAX)
+    if hopeless:
+        what = _named(recipe, hopeless)
+        return f"No node of the array can run {what}: its jobs would wait for ever. `fa why` says what lacks."
+    kept_from = _hopeless(recipe, views, recipe.priority)
+    if kept_from:
+        what = f"{_named(recipe, kept_from)} at priority {recipe.priority}"
+        return f"No node of the array can run {what}: its slots are kept for more urgent work."
+    return None
+
+
+def _hopeless(recipe: Factory, views: Sequence[NodeView], priority: int) -> list[str]:
+    """The products that no node could run with that priority."""
+    groups = [(product.name, _group(recipe, product)) for product in recipe.products]
+    return [name for name, group in groups if all(why_never(group, view, priority) for view in views)]
+
+
+def _named(recipe: Factory, products: Sequence[str]) -> str:
+    return f"product{'s' * (len(products) > 1)} {', '.join(products)} of {recipe.name}"
 
 
 def _brief(row: FactoryVersion) -> s.FactoryBrief:

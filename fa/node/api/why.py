@@ -50,7 +50,7 @@ def why_task(task: Task, group: Group, views: Sequence[NodeView], held_back: Col
     if task.state in (TaskState.QUEUED, TaskState.HELD):
         blocked = still_blocked(group, views, task.priority, task.blocked)
         nodes = [_node(why_not(group, view, task.priority, blocked, view.name in held_back), view) for view in views]
-        never = all(why_never(group, view) is not None for view in views)
+        never = all(why_never(group, view, task.priority) is not None for view in views)
     return s.WhyTask(task.product, task.state.value, _task_sentence(task, nodes, never), never, nodes)
 
 
