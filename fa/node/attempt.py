@@ -12,10 +12,11 @@ import logging
 import os
 import stat
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from fa.core.commands import Order
 from fa.core.model import Cause, Output, Spare
@@ -87,7 +88,7 @@ async def carry_out(shop: Workshop, order: Order, show: Show) -> Encoded | Attem
         if product is None:
             raise Hopeless(f"Factory {order.factory} has no product {order.product}.")
         by_name = bool(product.exec) and not (recipe.localise or shop.localise)
-        source = await asyncio.to_thread(_prepare, shop, order, recipe, product, by_name)
+        source = await _prepared(asyncio.to_thread(_prepare, shop, order, recipe, product, by_name))
         part = _part_for(order)
         try:
             return await _encode(shop, order, recipe, product, source, part, show)
@@ -103,6 +104,21 @@ async def carry_out(shop: Workshop, order: Order, show: Show) -> Encoded | Attem
             await _note_shortage(shop, order, error.errno == errno.EDQUOT)
         mishap = failed_by(order, error)
         return replace(mishap, error=_named(mishap.error, source, order))
+
+
+async def _prepared(preparing: Coroutine[Any, Any, Source]) -> Source:
+    """A thread cannot be cancelled: what it opens when nobody waits for it any more is let go."""
+    thread = asyncio.create_task(preparing)
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        thread.add_done_callback(_let_go_of)
+        raise
+
+
+def _let_go_of(thread: asyncio.Task[Source]) -> None:
+    if not thread.cancelled() and thread.exception() is None and (fd := thread.result().fd) is not None:
+        let_go(fd)
 
 
 async def _note_shortage(shop: Workshop, order: Order, quota: bool) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -121,3 +125,49 @@ async def test_what_cannot_be_replaced_is_known_before_it_is_encoded(
         replacing.note_delivery(str(san), "out/1.txt", digest(at)[1])
     failed = await failure(san, recipe=PRESET.replace("{0}", preset))
     assert failed.permanent is bool(words) and (words or "There is no tool") in failed.error, failed
+
+
+# --- a cancel ---
+
+
+class Slow(Shares):
+    """The share of the destination answers when the test says so."""
+
+    def __init__(self, san: Path) -> None:
+        super().__init__(san=san)
+        self.asked, self.answers = threading.Event(), threading.Event()
+
+    @contextmanager
+    def pinned(self, name: str, **needs: bool) -> Iterator[str]:
+        with super().pinned(name, **needs) as root:
+            if needs.get("write", True):
+                self.asked.set()
+                assert self.answers.wait(10)
+            yield root
+
+
+def opened(san: Path) -> list[str]:
+    """What of the volume this process has open."""
+    found = []
+    for fd in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):
+            found.append(os.readlink(f"/proc/self/fd/{fd}"))
+    return [path for path in found if path.startswith(str(san))]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_cancel_while_a_volume_is_slow_leaves_nothing_open(san: Path, fails: bool) -> None:
+    shares = Slow(san)
+    shop = Workshop(cast(Any, shares), *[cast(Any, None)] * 2, san.parent, san.parent, True, {})
+    to = "san:in/x.txt" if fails else "san:out/1.txt"
+    order = Order(1, 7, 1, "a", 1, "p", "san:in/x.txt", to, "copy", 1, RECIPE, 50, 1, "cpu", 1)
+    attempt = asyncio.create_task(carry_out(shop, order, lambda running: None))
+    assert await asyncio.to_thread(shares.asked.wait, 10)
+    assert str(san / "in" / "x.txt") in opened(san)
+    attempt.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await attempt
+    shares.answers.set()
+    async with asyncio.timeout(10):
+        while opened(san):
+            await asyncio.sleep(0.01)
