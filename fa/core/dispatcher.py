@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from fa.core import commands as c
 from fa.core import work as w
+from fa.core.asking import Asking
 from fa.core.attendance import Attendance
 from fa.core.crew import Crew, Effects
 from fa.core.health import Verdict
@@ -58,6 +59,7 @@ class Dispatcher:
         self._crew = Crew(epoch, tag)
         self._attendance = Attendance(self._crew, self._lost_after)
         self._reporting = Reporting(self._crew)
+        self._asking = Asking(self._crew)
         self.monitors = MonitorDesk(self._crew)
         self._loaded = False
         self._dispatching = False
@@ -115,7 +117,9 @@ class Dispatcher:
             case _ if not self._leads:
                 return []
             case w.Asked(request, command):
-                return self._crew.commit(command, lambda done, _: [w.Answer(request, done.result, done.position)])
+                return self._asking.asked(request, command)
+            case w.GaveUp(request):
+                return self._asking.gave_up(request)
             case w.ActiveLoaded():
                 return self._active_loaded(event, now)
             case w.Carried():

@@ -107,6 +107,13 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class GaveUp:
+    """Who asked waits no more, and was told that it may still happen."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """A work message arrived over the authenticated link of `sender`."""
 
@@ -236,6 +243,7 @@ WorkEvent = (
     | Deposed
     | Paused
     | Asked
+    | GaveUp
     | Told
     | Carried
     | ActiveLoaded
@@ -262,6 +270,13 @@ class Commit:
 
     tag: int
     command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Do not begin this `Commit` if it was not begun; `Carried` follows all the same."""
+
+    tag: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +350,7 @@ class Discard:
 
 WorkEffect = (
     Commit
+    | Withdraw
     | Answer
     | Tell
     | LoadActive

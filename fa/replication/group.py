@@ -21,18 +21,20 @@ PATIENCE = 30.0  # seconds for an outcome
 ROWS_MAX = 4096
 """Rows that a group changes before it takes no further work: 256 single jobs change half as many."""
 PAGES_MAX = 2048
-"""The same of pages by which the store grows, 8 MiB. One request of 1,000 jobs with the longest texts makes 24 to 34 MiB
+"""The same of pages by which the store grows, 8 MiB. A request of 1,000 jobs with the longest texts makes 24 to 34 MiB
 (measured); both together stay far below what a link takes at once, 96 MiB."""
 LOOK_ROWS, LOOK_WORKS = 16, 8  # the pages are looked at after a work that changed so many rows, and every so many works
 
 
 @dataclass(slots=True)
 class Work:
-    """What a submitter wants done, and whom to tell. ``outcome`` is its result or the exception that undid it."""
+    """What a submitter wants done, and whom to tell. ``outcome`` is its result or the exception that undid it; ``key``
+    is what it may be withdrawn by."""
 
     run: Run
     done: Done
     outcome: Any = None
+    key: object = None
 
 
 def outcome_of(submit: Callable[[Run, Done], None], run: Run) -> Any:

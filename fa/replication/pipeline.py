@@ -64,6 +64,14 @@ class Pipeline:
                 return
         work.done(NotStarted(), self.position)
 
+    def withdraw(self, key: object) -> None:
+        """Nobody waits for the work of this ``key`` any more: it is not begun. If it was taken, it goes its way."""
+        with self._changed:
+            gone = [work for work in self._queue if work.key == key]
+            if gone:
+                self._queue = deque(work for work in self._queue if work.key != key)
+        fail(gone, NotStarted(), self.position)
+
     def open_epoch(self, epoch: int) -> None:
         """Commit in ``epoch`` from now on, beginning with a commit of its own."""
         with self._changed:

@@ -10,6 +10,7 @@ from fa.core import work as w
 from fa.core.model import NewJob, NodeMode
 
 if TYPE_CHECKING:
+    from tests.sim.work.node import Node
     from tests.sim.work.world import World
 
 PATIENCE = 4.0  # seconds until a request is sent again, under the same key
@@ -39,12 +40,17 @@ class Clients:
         if key in self._done:
             return
         leader = self._world.nodes[self._world.leader] if self._world.leader else None
+        request = next(self._numbers)
         if leader and leader.alive:
-            request = next(self._numbers)
             self._open[request] = key
             leader.post(w.Asked(request, command))
         if isinstance(command, c.SubmitJobs):
-            self._world.after(PATIENCE, self._ask, command, key)
+            self._world.after(PATIENCE, self._again, command, key, leader, request)
+
+    def _again(self, command: c.Command, key: str, asked: Node | None, request: int) -> None:
+        if asked and asked.alive and key not in self._done:
+            asked.post(w.GaveUp(request))
+        self._ask(command, key)
 
     def answered(self, request: int, result: Any) -> None:
         if isinstance(result, w.Outcome) and self._open[request]:

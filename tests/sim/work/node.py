@@ -174,6 +174,8 @@ class Node:
         match effect:
             case w.Commit() | w.LoadActive():
                 world.store.ask(self.name, effect)
+            case w.Withdraw(tag):
+                world.store.withdraw(self.name, tag)
             case w.Answer(request, result):
                 world.clients.answered(request, result)
             case w.Tell(node, message):

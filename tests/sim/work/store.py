@@ -9,7 +9,7 @@ from fa.core import work as w
 from fa.core.commands import BeginEpoch, Command
 from fa.core.ledger import Ledger, Outcome
 from fa.core.position import EMPTY
-from fa.errors import FaError, StoreFull
+from fa.errors import FaError, StoreFull, Unavailable
 from fa.node.active import active_of
 from fa.store.memory import MemoryTables
 
@@ -39,6 +39,15 @@ class Store:
         if node == self.owner:
             self._queue.append(effect)
             self._world.after(self._world.rng.uniform(0.0, self.slow), self._work, self._reign)
+
+    def withdraw(self, node: str, tag: int) -> None:
+        """Not to be begun any more; one that was begun goes its way."""
+        kept = deque(effect for effect in self._queue if isinstance(effect, w.LoadActive) or effect.tag != tag)
+        if node == self.owner and len(kept) < len(self._queue):
+            self._queue = kept
+            self._world.counts["withdrawn"] += 1
+            self._answers.append(w.Carried(tag, Unavailable(), EMPTY))
+            self._answer_later(self._reign)
 
     def change_hands(self, owner: str, epoch: int) -> None:
         for _ in range(self._world.rng.randint(0, len(self._queue))):
