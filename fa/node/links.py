@@ -17,7 +17,7 @@ import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from random import Random
-from socket import SHUT_RDWR
+from socket import IPPROTO_TCP, SHUT_RDWR, TCP_USER_TIMEOUT
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,6 +43,7 @@ BACKOFF_FIRST, BACKOFF_LONGEST = 0.05, 0.5
 REFUSED_WAIT = 10.0
 HELLO_TIMEOUT = 5.0
 PONG_TIMEOUT = 2.0
+UNHEARD_TIMEOUT = 5.0
 REASON_BYTES_MAX = 120  # of the 123 that a close frame has (RFC 6455 section 5.5)
 
 Socket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
@@ -64,6 +65,15 @@ class _Link:
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
         self._more = asyncio.Event()
+        self._give_up_soon()
+
+    def _give_up_soon(self) -> None:
+        """Both ends dial anew when what they send arrives nowhere. TCP by itself tries again after twice the time, and
+        twice that: a line that was cut for a minute would be silent for another one when it has healed."""
+        connection = self.socket.get_extra_info("socket")
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, int(UNHEARD_TIMEOUT * 1000))
 
     def put(self, frame: bytes) -> bool:
         """False when the outbox is over its bound: nothing more is taken."""
@@ -282,7 +292,7 @@ class Links:
                 f"A second process runs as {link.peer}: one is a clone.", hint="Stop it; join it under another name."
             )
         if old:  # it dialled again: the old one is dead and nobody told us yet
-            await old.close()
+            old.cut()
         link.put(encode(self._hello()))
 
     # --- a live link ---

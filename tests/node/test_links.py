@@ -1,6 +1,7 @@
 """Two ends of a peer link on loopback, with real TLS: who is let in, who is dropped, and what each side is told."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -215,6 +216,34 @@ async def test_a_segment_goes_over_a_link_or_is_said_to_be_missing(tmp_path, mon
         a.links.send("b", Ok())
         await until(lambda: len(b.was_told(av.Received)) == (1 if over else 2))
         assert not b.was_told(av.LinkDown)
+
+
+async def test_what_arrives_nowhere_is_given_up_at_both_ends(tmp_path):
+    """A line that is cut for long and healed must not wait for the next try of TCP, which may be a minute away."""
+    async with two(tmp_path) as (a, b):
+        await linked(a, b)
+        for end, peer in ((a, "b"), (b, "a")):
+            connection = end.links._links[peer].socket.get_extra_info("socket")
+            assert 0 < connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 5000
+
+
+async def test_who_dials_again_need_not_wait_for_the_end_of_the_old_link(tmp_path):
+    """The line is dead for the end that listens: nobody answers its goodbye."""
+    async with two(tmp_path) as (a, b):
+        await linked(a, b)
+        old, over = b.links._links["a"], asyncio.Event()
+
+        async def unanswered(**_: Any) -> bool:
+            return await over.wait()
+
+        old.socket.close = unanswered
+        again = End("a", 1, a.files)
+        again.links.know({"b": b.entry})
+        try:
+            await until(lambda: again.links.up == ("b",))
+        finally:
+            over.set()
+            await again.close()
 
 
 async def test_a_dead_process_is_told_from_a_broken_line(tmp_path):
