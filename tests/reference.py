@@ -42,7 +42,7 @@ SETTINGS = {
     "node.tags": "words that factories may require as `tag:…`",
     "node.only_factories": "runs these and nothing else",
     "node.only_tags": "runs only what requires one of these tags",
-    "node.reserve": "slots kept for important work, as `[{ min_priority = 75, slots = 1 }]`",
+    "node.reserve": 'slots kept for important work, as `[{ min_priority = 75, slots = 1, class = "cpu" }]`',
     "volumes": "name and mount point of each volume here",
     "timing.heartbeat": "between two signs of life",
     "timing.suspect_after": "silence of the coordinator after which others ask around; at least twice `heartbeat`",

@@ -28,7 +28,7 @@ def offer_of(
         unhealthy=tuple(sorted(unhealthy.items())),
         only_factories=node.only_factories,
         only_tags=node.only_tags,
-        reserve=tuple(Reserve(rule.min_priority, rule.slots) for rule in node.reserve),
+        reserve=tuple(Reserve(rule.min_priority, rule.slots, rule.slot_class) for rule in node.reserve),
         failed=failed,
     )
     return OfferChanged(view, node.url, fa.__version__, volumes)

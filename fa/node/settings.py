@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 
 from fa.core.members import SLOTS_MAX
+from fa.core.scheduling import PRIORITY_MAX
 from fa.core.view import on_volume
 from fa.errors import Invalid, NotFound
 from fa.node.toml import dump
@@ -38,10 +39,11 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
 
 class ReserveRule(_Section, frozen=True):
-    """``slots`` of this node are kept for tasks of at least ``min_priority``."""
+    """``slots`` of a class of this node are kept for tasks of at least ``min_priority``."""
 
     min_priority: int
     slots: int
+    slot_class: str = msgspec.field(default="cpu", name="class")
 
 
 class Array(_Section, frozen=True):
@@ -276,8 +278,8 @@ def _meant(error: str, raw: dict[str, Any]) -> str:
     if match is None:
         return ""
     sections = {field.name: field.type for field in msgspec.structs.fields(Settings)}
-    section = sections.get(match[2] or "", Settings)
-    known = [field.encode_name for field in msgspec.structs.fields(section)] if section is not ReserveRule else []
+    section = ReserveRule if "reserve[" in error else sections.get(match[2] or "", Settings)
+    known = [field.encode_name for field in msgspec.structs.fields(section)]
     near = difflib.get_close_matches(match[1], known, 1)
     return f"Did you mean {near[0]!r}?" if near else f"Known here: {', '.join(known)}."
 
@@ -299,6 +301,12 @@ def _broken(settings: Settings) -> Iterator[str]:
     for slot_class, total in node.slots.items():
         if not re.match(NAME, slot_class) or not 0 <= total <= SLOTS_MAX:
             yield f"slots.{slot_class} = {total}: a class of slots has a name and 0 to {SLOTS_MAX} slots."
+    for rule in node.reserve:
+        if not 0 <= rule.min_priority <= PRIORITY_MAX or not 0 <= rule.slots <= SLOTS_MAX:
+            text = f"priorities are 0 to {PRIORITY_MAX}, and 0 to {SLOTS_MAX} slots are kept"
+            yield f"reserve of {rule.slots} slots for {rule.min_priority}: {text}."
+        if rule.slot_class not in node.slots_or_cores and node.kind != "witness":
+            yield f"reserve: there are no {rule.slot_class} slots here to keep; say which with class."
     for name, path in settings.volumes.items():
         if not path.startswith("/"):
             yield f"volumes.{name} = {path!r}: a volume is mounted at an absolute path."

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fa.core.scheduling import free_slots
 from fa.errors import Invalid, NotFound
+from fa.node.offers import offer_of
 from fa.node.settings import Array, Node, ReserveRule, Settings, StateDir, Timing, load, parse, save
 from fa.node.toml import dump
 
@@ -72,6 +74,13 @@ def test_spans_of_time(written, seconds):
         (TEXT.replace('"a"', '"a\\n"'), "is not a name"),
         (TEXT + '[volumes]\nsan = "mnt/san"\n', "absolute path"),
         (TEXT + "slots = { cpu = -1 }\n", "0 to 1024 slots"),
+        (TEXT + "reserve = [{ min_prio = 75, slots = 1 }]\n", "Did you mean 'min_priority'"),
+        (TEXT + "reserve = [{ min_priority = 750, slots = 1 }]\n", "priorities are 0 to 100"),
+        (TEXT + "reserve = [{ min_priority = -5, slots = 1 }]\n", "priorities are 0 to 100"),
+        (TEXT + "reserve = [{ min_priority = 75, slots = -3 }]\n", "0 to 1024 slots"),
+        (TEXT + "reserve = [{ min_priority = 75, slots = 2000 }]\n", "0 to 1024 slots"),
+        (TEXT + 'reserve = [{ min_priority = 75, slots = 1, class = "gup" }]\n', "no gup slots here"),
+        (TEXT + "slots = { gpu = 2 }\nreserve = [{ min_priority = 75, slots = 1 }]\n", "no cpu slots here"),
         (TEXT + 'slots = "many"\n', "Expected `object`"),
         ('array = 3\n[node]\nname = "a"\nlisten = "h:1"', "Expected `object`"),
         (TEXT.replace('id = "x"', 'id = "x"\nmin_insync = 3'), "min_insync"),
@@ -108,3 +117,18 @@ def test_what_is_dumped_is_read_back(document):
 def test_toml_has_no_word_for_this():
     with pytest.raises(TypeError):
         dump({"a": msgspec.UNSET})
+
+
+def test_slots_of_any_class_can_be_kept(tmp_path):
+    text = TEXT + 'slots = { cpu = 4, gpu = 2 }\nreserve = [{ min_priority = 75, slots = 1, class = "gpu" }]\n'
+    settings = parse(text)
+    save(StateDir(tmp_path), settings)
+    assert load(StateDir(tmp_path)) == settings
+    node = offer_of(settings, frozenset(), frozenset(), ()).view
+    assert [free_slots(node, kind, 50) for kind in ("cpu", "gpu")] == [4, 1]
+    assert free_slots(node, "gpu", 75) == 2
+
+
+def test_a_witness_may_have_reserves_of_nothing():
+    text = TEXT + 'kind = "witness"\nreserve = [{ min_priority = 75, slots = 1 }]\n'
+    assert parse(text).node.reserve[0].slots == 1
