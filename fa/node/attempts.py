@@ -23,8 +23,9 @@ log = logging.getLogger(__name__)
 
 
 class Attempts:
-    def __init__(self, shop: Workshop, post: Callable[[Any], None]) -> None:
+    def __init__(self, shop: Workshop, post: Callable[[Any], None], node: str) -> None:
         self._shop = shop
+        self._node = node
         self._post = post
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         self._tasks: dict[Key, asyncio.Task[w.Encoded | w.AttemptFailed]] = {}
@@ -75,7 +76,7 @@ class Attempts:
     async def _publish(self, effect: w.Publish) -> None:
         key = (effect.task, effect.attempt)
         try:
-            result, error = await asyncio.to_thread(publish, self._shop.volumes, effect, _digest)
+            result, error = await asyncio.to_thread(publish, self._shop.volumes, effect, _digest, self._node)
         except (FaError, OSError) as trouble:
             result, error = PublishResult.TROUBLE, str(trouble)
         if error:

@@ -82,7 +82,7 @@ class Node:
         self.links = self._make_links()
         self.disk = DiskWatch(place.store, self.runtime.post)
         self.keeper = self._make_keeper()
-        self.attempts = Attempts(shop, self.runtime.post)
+        self.attempts = Attempts(shop, self.runtime.post, settings.node.name)
         self.requests = ArrayRequests(self.runtime.post)
         self.vip = VirtualIp(settings.array.vip)
         self.voters = VolumeVoters(

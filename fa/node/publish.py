@@ -38,12 +38,12 @@ class Shares(Protocol):
     def pinned(self, name: str, **needs: bool) -> AbstractContextManager[str]: ...
 
 
-def publish(shares: Shares, wish: Publish, digest: Digest) -> Ended:
-    """Rename the part to `output.path`. Blocking; returns the result and a sentence."""
+def publish(shares: Shares, wish: Publish, digest: Digest, node: str) -> Ended:
+    """Rename the part to `output.path`, on the node of that name. Blocking; returns the result and a sentence."""
     final = parse_place(wish.output.path)
     try:
         with shares.pinned(final.volume, room=False) as root:
-            return _Publication(shares, root, parse_place(wish.part).path, final, wish, digest).carry_out()
+            return _Publication(shares, root, parse_place(wish.part).path, final, wish, digest, node).carry_out()
     except OSError as error:
         return PublishResult.TROUBLE, _say(error, wish.output.path)
     except FaError as error:
@@ -60,6 +60,7 @@ class _Publication:
     final: Place
     wish: Publish
     digest: Digest
+    node: str
 
     def carry_out(self) -> Ended:
         try:
@@ -142,9 +143,15 @@ class _Publication:
         taken = isinstance(error, FileExistsError) and not self.wish.replace
         if taken or error.errno in _HOPELESS:
             return self._refuse(PublishResult.EXISTS, _say(error, self.wish.output.path))
-        if error.errno in _NOT_FROM_HERE:
+        if error.errno in _NOT_FROM_HERE and self._is_ours():
             return self._refuse(PublishResult.REFUSED, _say(error, self.wish.output.path))
         return PublishResult.TROUBLE, _say(error, self.wish.output.path)
+
+    def _is_ours(self) -> bool:
+        """Whether the attempt ran here. Who only helps, and may not, must not put away what its own node may be about
+        to deliver, nor have that node blamed for it: it tries again until somebody did it."""
+        owner = parts.owner_of(self.part)
+        return owner is not None and owner.node == self.node
 
     def _refuse(self, result: PublishResult, sentence: str) -> Ended:
         parts.bury(self.root, self.part)

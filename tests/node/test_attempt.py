@@ -141,7 +141,7 @@ def test_a_publish_that_is_refused(
     output = Output("san:out/1.txt", done.bytes, done.sha256)
     granted = Publish(7, 1, f"san:{PART}", output, False, "san:in/x.txt")
     shares = Mounts(san.parent, full=True)  # nothing is written to that volume by it
-    found, said = publish(shares, granted, lambda path: (digest(path).bytes, digest(path).sha256))
+    found, said = publish(shares, granted, lambda path: (digest(path).bytes, digest(path).sha256), "a")
     assert found is result and os.strerror(number) in said
     assert (san / PART).exists() is (result is PublishResult.TROUBLE)
     assert not (san / "out" / "1.txt").exists()

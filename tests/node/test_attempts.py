@@ -21,7 +21,7 @@ STOPPED = w.AttemptStopped(7, 1)
 class Floor:
     def __init__(self) -> None:
         self.posted: list[Any] = []
-        self.attempts = Attempts(cast(Any, None), self.posted.append)
+        self.attempts = Attempts(cast(Any, None), self.posted.append, "a")
 
     def start(self) -> None:
         self.attempts.start(w.StartAttempt(ORDER))

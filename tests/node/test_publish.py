@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import os
 import subprocess
@@ -39,7 +40,7 @@ def shares(san: Path) -> Shares:
 
 
 def run(shares: Shares, granted: Publish) -> PublishResult:
-    result, sentence = publish(shares, granted, digest)
+    result, sentence = publish(shares, granted, digest, "a")
     assert (sentence == "") == (result is PublishResult.PUBLISHED)
     return result
 
@@ -220,7 +221,7 @@ def test_the_source_of_another_job_is_replaced_only_by_who_delivered_it(
     spare = Spare(12, Output("san:out/x", *ours) if ours else None)
     granted = dataclasses.replace(wish(make_part(san), replace=True), spare=spare)
     for _ in range(2):
-        ended = publish(shares, granted, digest)
+        ended = publish(shares, granted, digest, "a")
         assert ended[0] is PublishResult[result], ended
         assert read(san / "out" / "x") == ("new" if result == "PUBLISHED" else "what fa delivered")
         assert ("source of job 12" in ended[1]) is (result != "PUBLISHED")
@@ -348,7 +349,7 @@ def test_who_dies_while_it_replaces_a_folder_brings_nothing_back(
     with monkeypatch.context() as patch:
         kill_at(point, patch)
         with pytest.raises(Killed):
-            publish(shares, granted, digest)
+            publish(shares, granted, digest, "a")
     assert read(san / "out" / "x") in (OLD, NEW, None)
     for _ in range(again):
         assert run(shares, granted) is PublishResult.PUBLISHED
@@ -429,7 +430,7 @@ def test_a_part_that_is_lost_half_way_leaves_the_old_folder(
     with monkeypatch.context() as patch:
         kill_at("replace cleared", patch)
         with pytest.raises(Killed):
-            publish(shares, granted, digest)
+            publish(shares, granted, digest, "a")
     part[1].rename(san / "lost")
     assert run(shares, granted) is PublishResult.GONE
     assert read(san / "out" / "x") == OLD
@@ -454,3 +455,29 @@ def test_who_finds_it_published_makes_it_durable(san: Path, shares: Shares, monk
     monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_ino))
     assert run(shares, granted) is PublishResult.PUBLISHED
     assert (san / "out").stat().st_ino in synced
+
+
+# --- another node helps ---
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+def test_who_helps_and_may_not_leaves_it_to_its_own_node(
+    san: Path, shares: Shares, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    granted = wish(make_part(san))
+    with monkeypatch.context() as patch:
+        patch.setattr(publish_module, "rename_no_replace", refuse)
+        result, sentence = publish(shares, granted, digest, "c")
+    assert (result, os.strerror(number) in sentence) == (PublishResult.TROUBLE, True)
+    assert run(shares, granted) is PublishResult.PUBLISHED
+    assert publish(shares, granted, digest, "c") == (PublishResult.PUBLISHED, ""), "so it sees at its next try"
+
+
+def test_who_helps_puts_away_what_nobody_can_deliver(san: Path, shares: Shares) -> None:
+    (san / "out").mkdir()
+    (san / "out" / "x").write_text("mine")
+    assert publish(shares, wish(make_part(san)), digest, "c")[0] is PublishResult.EXISTS
+    assert parts_of(san) == []
