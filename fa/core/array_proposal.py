@@ -10,7 +10,7 @@ What the derived view may be:
 * the proposer must be in the in-sync set of the view it derives from, with this incarnation of its copy (R3);
 * the new in-sync set is a part of the old one, plus learners proven equal, and those only when the old view is the
   proposer's own (then nobody else can have acknowledged anything since);
-* it does not shrink below ``min_insync``;
+* it does not shrink below ``min_insync``: members that are not there stay, until learners can take their place;
 * voters change only from a view of the proposer's own that is known to be chosen, one change at a time: ``prev``
   keeps the old set until a second proposal closes the change.
 """
@@ -126,10 +126,16 @@ class Proposal:
         there = [member for member in current.in_sync if member == state.me or self._is_there(state, member)]
         kept = {member for member in there if member == state.me or member.node not in self.wish.drop}
         if self.was is None and len(kept) < self.wish.fewest:
-            kept = set(there)  # the view that this node knew had copies to spare, the newest one has not
+            kept = self._all(there, current)
         if self._is_mine(current):
             kept.update(member for member in self.wish.add if self._proven(member))
         return tuple(sorted(kept))
+
+    def _all(self, there: list[Member], current: View) -> set[Member]:
+        """The view that this node knew had copies to spare, the newest one has not. If too few are there, those that
+        are not stay members: nothing is acknowledged without their word, but they can be waited for, or replaced.
+        """
+        return set(there if len(there) >= self.wish.fewest else current.in_sync)
 
     def _is_there(self, state: State, member: Member) -> bool:
         return self.was is not None or state.is_up(member.node)

@@ -166,9 +166,6 @@ class Election:
         config = state.config
         if not view.holds(state.me):
             return f"only {names(view.in_sync)} may lead: this copy is not in the in-sync set", config.suspect_after
-        there = tuple(member for member in view.in_sync if state.is_up(member.node))
-        if len(there) < min(config.min_insync, len(view.in_sync)):
-            return f"{names(there)} alone is not enough: min_insync is {config.min_insync}", config.suspect_after
         heard = any(stat.hears and voter != state.me for voter, stat in self._stats.items())
         if heard and view.coordinator != state.me.node:
             return f"a voter still hears the coordinator {view.coordinator}", config.heartbeat / 2
