@@ -25,7 +25,7 @@ from fa.replication.connection import POSITION_TABLE, finds_no_room, is_rotten, 
 from fa.replication.directory import ReplicaDirectory
 from fa.replication.envelope import Envelope
 from fa.replication.errors import NotStarted, OutcomeUnknown, StoreRotten, WriterError
-from fa.replication.group import GroupLost, Work, commit, outcome_of, rollback, run_works
+from fa.replication.group import Done, GroupLost, Run, Work, commit, outcome_of, rollback, run_works
 from fa.replication.limits import Limits
 from fa.replication.pipeline import Pipeline, Quiet, Step, fail
 from fa.replication.rescue import remove_log
@@ -128,18 +128,18 @@ class Writer:
         Ends a ``freeze``."""
         self._pipeline.open_epoch(epoch)
 
-    def submit(self, work: Callable[[sqlite3.Connection], Any], done: Callable[[Any, Position], object]) -> None:
+    def submit(self, work: Run, done: Done, key: object = None) -> None:
         """Queue ``work``; ``done(result or exception, position)`` is called when its group is acknowledged.
+        Thread-safe, never blocks. After ``close`` or death ``done`` gets ``NotStarted`` at once."""
+        self._pipeline.submit(Work(work, done, key=key))
 
-        Thread-safe, never blocks. After ``close`` or death ``done`` gets ``NotStarted`` at once.
-        """
-        self._pipeline.submit(Work(work, done))
+    def withdraw(self, key: object) -> None:
+        """Nobody waits for the work of this ``key``: ``NotStarted`` unless it was begun."""
+        self._pipeline.withdraw(key)
 
     def acknowledge(self, position: Position) -> None:
         """Every in-sync member has everything up to ``position``: answer the works, in order; checkpoints may follow.
-
-        Raises ``WriterError`` for a position that was never committed here.
-        """
+        Raises ``WriterError`` for a position that was never committed here."""
         self._pipeline.acknowledge(position)
 
     def scrub(self) -> list[int]:
@@ -299,7 +299,7 @@ class Writer:
     def _transact(self, works: list[Work], txid: int, epoch: int, first: bool) -> bool:
         """Run and commit a group; whether there was anything to commit."""
         connection = self._connection
-        written = run_works(connection, works, self._prepare if first else None)
+        written = run_works(connection, works, self._prepare if first else None, self._pipeline.put_back)
         if not written and not first:
             rollback(connection)
             return False
