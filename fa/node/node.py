@@ -14,7 +14,6 @@ from fa.core import array_events as av
 from fa.core import work as w
 from fa.core.array_barriers import PATIENCE as READ_PATIENCE
 from fa.core.trust import Mark
-from fa.core.work import ReportKind
 from fa.errors import FaError
 from fa.node.active import load_active, questions
 from fa.node.answers import Answers
@@ -38,7 +37,7 @@ from fa.node.offers import offer_of
 from fa.node.old_logs import remove_old_logs
 from fa.node.parts import Owner
 from fa.node.proofs import Proofs, prover
-from fa.node.reports import ReportShelf
+from fa.node.reports import ReportDesk, ReportShelf
 from fa.node.requests import ArrayRequests
 from fa.node.roster import RosterFile
 from fa.node.runtime import Runtime
@@ -104,7 +103,7 @@ class Node:
         self._disk = ThreadPoolExecutor(1, "votes")
         self._votes = VoteFiles(place.votes)
         self._incarnation, self._boots = identity.incarnation, identity.boots
-        self._reports = ReportShelf(place.reports)
+        self._reports = ReportDesk(ReportShelf(place.reports), self._disk, self.disk.met_full, self.runtime.post)
         prove = prover(shop.tools, shop.sandbox)
         self._proofs = Proofs(shop.tools.identity, prove, place.root / "proved.json", self._say_offer)
         self._server: Server | None = None
@@ -134,6 +133,7 @@ class Node:
         node._background(node.keeper.upkeep.tend())
         node._background(node.keeper.upkeep.scrub())
         node._background(node.disk.run())
+        node._background(node._reports.run())
         node.runtime.post(w.Recovered(node._reports.all()))
         node.runtime.post(w.Tick())
         node._background(node._offer())
@@ -277,8 +277,8 @@ class Node:
             w.StopAttempt: attempts.stop,
             w.Publish: attempts.publish,
             w.Discard: attempts.discard,
-            w.KeepReport: self._keep_report,
-            w.DropReport: lambda effect: self._reports.drop(effect.task, effect.attempt),
+            w.KeepReport: self._reports.keep,
+            w.DropReport: self._reports.drop,
         }
 
     async def _save_identity(self, effect: ae.SaveIdentity) -> None:
@@ -286,12 +286,6 @@ class Node:
         await self._durably(
             self._votes.save_identity, Identity(effect.incarnation, self._boots, effect.mark, effect.replaced)
         )
-
-    async def _keep_report(self, effect: w.KeepReport) -> None:
-        if effect.report.kind is ReportKind.WANTS_PUBLISH:
-            self._reports.jot(effect.report)
-        else:
-            await self._durably(self._reports.keep, effect.report)
 
     async def _durably(self, save: Callable[[Any], None], value: Any) -> None:
         """In a thread of its own: a volume that hangs may hold all those that asyncio shares, and no vote waits."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.e2e import kit
 
-ON_DISK = ("store", "replica", "vote")
+ON_DISK = ("store", "replica", "vote", "reports")
 EIO, EROFS = errno.EIO, errno.EROFS
 LOOKS = ("getattr", "readdir", "statfs", "open", "read")
 CHANGES = ("create", "write", "truncate", "unlink", "rename", "link", "mkdir", "utimens")
@@ -61,7 +61,7 @@ class Disk:
         self.set(capacity=sum(path.stat().st_size for path in files))
 
     def hold(self, state: Path) -> None:
-        """Let the store, its replica and the votes of a node that is yet to be made be on this disk."""
+        """Let the store, its replica, the votes and the reports of a node that is yet to be made be on this disk."""
         state.mkdir()
         for name in ON_DISK:
             (self.mountpoint / name).mkdir()
