@@ -25,7 +25,7 @@ from fa.core.recipe import parse_factory
 from fa.core.recipe_values import Factory, Product
 from fa.core.work import AttemptFailed, Encoded, Running
 from fa.errors import FaError
-from fa.node import parts
+from fa.node import parts, scratch
 from fa.node.beneath import folder_beneath, let_go, open_beneath, split
 from fa.node.failpoints import reached
 from fa.node.mishap import NO_ROOM, Hopeless, NoRoom, NotFromHere, ScratchFull, failed, failed_by
@@ -233,7 +233,7 @@ async def _encode(
         if source.fd is not None and not product.exec:
             info = await shop.probes.of(source.fd, path, shop.tools, shop.sandbox)
         if recipe.localise or shop.localise:
-            local = shop.scratch / f"{order.task}-{order.attempt}"
+            local = scratch.copy_for(shop.scratch, order)
             await _localise(source, local, order, show)
             path = str(local)
         durable = _Durable()

@@ -15,6 +15,7 @@ from fa.core import work as w
 from fa.core.array_barriers import PATIENCE as READ_PATIENCE
 from fa.core.trust import Mark
 from fa.errors import FaError
+from fa.node import scratch
 from fa.node.active import load_active, questions
 from fa.node.answers import Answers
 from fa.node.api.server import Server, serve
@@ -124,6 +125,7 @@ class Node:
         """Recover, listen, and begin to take part. Raises `FaError` when this node cannot run."""
         identity = VoteFiles(place.votes).boot()
         shop = await make_workshop(place, settings)
+        await asyncio.to_thread(scratch.clear, shop.scratch, settings.node.name)
         node = cls(place, settings, identity, shop)
         started = await node._open_store(identity)
         node._server = await serve(node.window, settings, place, node.window.authority)
