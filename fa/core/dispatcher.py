@@ -120,7 +120,7 @@ class Dispatcher:
                 return self._asking.asked(request, command)
             case w.GaveUp(request):
                 return self._asking.gave_up(request)
-            case w.ActiveLoaded():
+            case w.ActiveLoaded() if not self._loaded:  # a question that failed is repeated
                 return self._active_loaded(event, now)
             case w.Carried():
                 return self._carried(event, now)

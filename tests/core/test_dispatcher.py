@@ -20,6 +20,7 @@ from fa.core.position import EMPTY
 from fa.core.reporting import SHARE_WITHIN
 from fa.core.work import ReportKind
 from fa.errors import StoreFull, Unavailable
+from fa.node.active import active_of
 from tests.core.book import AT, ONE, books, row, view
 from tests.core.desk import EPOCH, POSITION, Desk
 
@@ -53,6 +54,17 @@ def test_who_does_not_lead_answers_so_and_commits_nothing(desk: Desk) -> None:
     desk.ask(c.RemoveNode("a", AT))
     assert isinstance(desk.answers[0].result, Unavailable)
     assert (desk.asked, desk.told, desk.dispatcher.deadline, desk.dispatcher.members) == ([], [], None, ())
+
+
+def test_what_runs_is_read_once_in_a_reign_though_it_is_told_twice(desk: Desk) -> None:
+    """Who asked the store may ask again, and then both are answered."""
+    begin(desk, "a")
+    submit(desk, 2)
+    desk.tick(HOUSE_FIRST - 1, beats="a")
+    desk.step(active_of(desk.book.tables))
+    assert desk.dispatcher.runs_on("a") == ((1, 1), (2, 1))
+    desk.tick(1.5, beats="a")
+    assert len(desk.commands(c.KeepHouse)) == 1, "nothing begins anew"
 
 
 def test_a_coordinator_first_reads_what_runs(desk: Desk) -> None:
