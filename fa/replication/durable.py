@@ -46,15 +46,15 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def syncing() -> Iterator[None]:
-    """Around syncs of what is not written anew when they fail. One that finds no room has failed like any other: the
-    kernel may have dropped what it could not write, and would report success the next time. A full disk is borne and
-    tried again, so this must not pass for one."""
+    """Around syncs of what is not written anew when they fail: whatever they raise is told as EIO. The kernel may have
+    dropped what it could not write, and would report success the next time; so want of room, which is borne and tried
+    again, is no smaller failure here. Without a file handle no sync was begun."""
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OSError(errno.EIO, f"A sync failed: {error.strerror}") from error
-        raise
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise
+        raise OSError(errno.EIO, f"A sync failed: {error.strerror}") from error
 
 
 Pieces = Iterable[bytes | memoryview]

@@ -14,7 +14,7 @@ from pathlib import Path
 from fa.core.position import Position
 from fa.replication.checksum import PageSums, lock_page, scan
 from fa.replication.directory import SNAPSHOTS, ReplicaDirectory
-from fa.replication.durable import stamp_durably, sync_folder
+from fa.replication.durable import stamp_durably, sync_folder, syncing
 from fa.replication.errors import OtherArray, WrongPost
 from fa.replication.merge import MappedSegment, write_over
 from fa.replication.rescue import remove_log
@@ -26,12 +26,16 @@ BATCH = 256
 
 
 def file_sums(db_path: Path) -> PageSums:
-    """Page sums of the database file as it lies there, right or wrong: what a page diff is made against.
+    """Page sums of the database file as it lies on the disk, right or wrong: what a page diff is made against. Not as
+    it lies in memory: after a sync that failed, also one of an earlier process, the pages there may be on no disk.
 
-    Only while no ``Copy`` or ``Writer`` has it open.
+    Only while no ``Copy`` or ``Writer`` has it open. Raises ``OSError``.
     """
     fd = os.open(db_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
+        with syncing():
+            os.fsync(fd)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
         return scan(lambda size, offset: os.pread(fd, size, offset), PAGE_SIZE, os.fstat(fd).st_size)
     finally:
         os.close(fd)
@@ -108,7 +112,8 @@ def _write_pages(fd: int, received: Path, sums: PageSums, position: Position) ->
         write_over(fd, mapped.pages(), header, sums)
     if Position(header.max_txid, sums.checksum) != position:
         raise WrongPost("The pages that arrived do not give the announced state; a whole snapshot is asked for.")
-    os.fsync(fd)
+    with syncing():
+        os.fsync(fd)
     return header
 
 

@@ -21,8 +21,9 @@ from pathlib import Path
 
 from fa.core.position import EMPTY, Position
 from fa.replication.checksum import PageSums, Undo, scan
+from fa.replication.connection import finds_no_room
 from fa.replication.directory import ReplicaDirectory
-from fa.replication.durable import pwrite_all, syncing
+from fa.replication.durable import pwrite_all
 from fa.replication.envelope import Envelope
 from fa.replication.errors import (
     CopyDamaged,
@@ -89,6 +90,7 @@ class Copy:
         self._fd = -1
         self._marker: Marker | None = None
         self._sums = PageSums(PAGE_SIZE)
+        self._dropped = False
         self.position = self.applied = EMPTY
         self.epoch = 0
         self._on_version = on_version
@@ -291,12 +293,24 @@ class Copy:
                 applied = self.applied
             if self._marker is None or self._fd < 0:
                 return self.marker
-            with syncing():
-                os.fdatasync(self._fd)
+            self._sync()
             self._directory.flush()
             if applied.txid > self.marker.txid:
                 self._marker.move(applied)
             return self.marker
+
+    def _sync(self) -> None:
+        """Make the file durable. After one time without room what was applied since the marker is written anew first:
+        the kernel may have dropped it, and would report success all the same."""
+        with self._lock:
+            for txid in range(self.marker.txid + 1, self.applied.txid + 1) if self._dropped else ():
+                self._write(self._read(txid))
+            self._dropped = False
+        try:
+            os.fdatasync(self._fd)
+        except OSError as error:
+            self._dropped = finds_no_room(error)
+            raise
 
     @property
     def marker(self) -> Position:
@@ -336,8 +350,8 @@ class Copy:
                 item = self._pending[0]
                 self._write(item.segment or self._read(item.txid))
                 self._pending.popleft()
-            with syncing():
-                os.fdatasync(self._fd)
+            self.applied = self.position
+            self._sync()
             self._directory.flush()
             marker.move(self.position)
             self._close()

@@ -58,16 +58,29 @@ def test_a_sync_without_room_does_not_pass_for_a_full_disk(
     """The kernel may have dropped what it could not write, and reports success the next time."""
     fill(bench, 5)
     follower.take(bench.shipped)
-    with monkeypatch.context() as patch:
-        patch.setattr(directory_module, "sync_files", refuse)
-        with pytest.raises(OSError, match="sync failed") as found:
-            follower.directory.flush()
+    monkeypatch.setattr(directory_module, "sync_files", refuse)
+    with pytest.raises(OSError, match="sync failed") as found:
+        follower.directory.flush()
     assert found.value.errno == errno.EIO
+
+
+def test_what_a_sync_without_room_dropped_is_written_anew(
+    bench: Bench, follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(bench, 5)
+    follower.take(bench.shipped)
+    follower.copy.settle()
+    on_disk = follower.db.read_bytes()
+    fill(bench, 5, "more")
+    follower.take(bench.shipped[6:])
     with monkeypatch.context() as patch:
         patch.setattr(os, "fdatasync", refuse)
-        with pytest.raises(OSError, match="sync failed") as found:
+        with pytest.raises(OSError, match="No space"):
             follower.copy.settle()
-    assert found.value.errno == errno.EIO
+    follower.db.write_bytes(on_disk)  # that is all that is left
+    assert follower.copy.settle() == bench.writer.position
+    follower.close()
+    assert follower.open() == bench.writer.position
 
 
 def test_what_was_on_its_way_to_a_peer_is_removed_at_the_next_start(tmp_path: Path) -> None:
