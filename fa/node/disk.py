@@ -11,13 +11,16 @@ import asyncio
 import errno
 import logging
 import os
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from fa.core import array_events as av
+from fa.replication import connection
 from fa.replication.durable import write_all
+from fa.replication.errors import NeedsResync, StoreRotten, WriterError
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +31,40 @@ FULL_BELOW = 1 << 20
 ROOM_FROM = 2 * RESERVE_BYTES
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_FAILED = frozenset({errno.EIO, errno.EROFS, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.EUCLEAN})
+_FAILED = frozenset(
+    {errno.EIO, errno.EROFS, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.EUCLEAN, errno.EBADMSG, errno.ENODATA}
+    | {errno.ENOLINK, errno.EREMOTEIO, errno.EBADE, errno.EILSEQ, errno.ENOMEDIUM}
+)
+"""Of file systems, and of the block devices beneath them."""
+_OF_THIS_PROCESS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.EACCES, errno.EPERM})
+_INDEX_OF_LOG = frozenset({sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP})
+"""A file that holds nothing that must last; what SQLite says of it, for want of room or of handles, too."""
 
 
 def is_full(error: OSError) -> bool:
     return error.errno in _FULL
 
 
-def is_failed(error: OSError) -> bool:
+def finds_no_room(error: OSError | sqlite3.Error) -> bool:
+    """Also when SQLite finds none as it opens the store."""
+    return connection.finds_no_room(error) or getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHMSIZE
+
+
+def is_failed(error: BaseException) -> bool:
     """Errors after which nobody knows what is on the disk. A failed fsync is never tried again: the kernel may have
     dropped the pages and report success the next time."""
-    return error.errno in _FAILED
+    return isinstance(error, OSError) and error.errno in _FAILED
+
+
+def is_in_doubt(trouble: BaseException) -> bool:
+    """May the disk hold something else than was written, or the copy something else than the array, so that only a new
+    copy may be trusted? Believed of every error of the system that is not known to be harmless."""
+    if isinstance(trouble, sqlite3.Error):
+        code = getattr(trouble, "sqlite_errorcode", 0)
+        return code & 0xFF in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY) and code not in _INDEX_OF_LOG
+    if isinstance(trouble, OSError):
+        return trouble.errno is not None and trouble.errno not in _OF_THIS_PROCESS | _FULL
+    return isinstance(trouble, WriterError | NeedsResync) and not isinstance(trouble, StoreRotten)
 
 
 class DiskWatch:

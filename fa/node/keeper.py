@@ -1,8 +1,7 @@
 """The job store of this node in whichever role it has: a copy that follows, or the store that is written.
 
-Everything here answers effects of the array core and tells it what came of them. Blocking work runs in one thread of
-its own, in order, and never in the threads that asyncio shares, all of which a volume that hangs may hold. Changes of
-role run one after the other, and segments that arrive meanwhile wait their turn."""
+Everything here answers effects of the array core and tells it what came of them. Changes of role run one after the
+other, and segments that arrive meanwhile wait their turn."""
 
 from __future__ import annotations
 
@@ -10,8 +9,8 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,17 +28,18 @@ from fa.node.answers import as_result
 from fa.node.circumstances import Circumstances
 from fa.node.clock import Clock
 from fa.node.commits import Commits
-from fa.node.disk import DiskWatch, is_full
+from fa.node.disk import DiskWatch, is_failed, is_full, is_in_doubt
 from fa.node.gates import Gates
-from fa.node.recent import RecentSegments, latest_links
+from fa.node.recent import Arrivals, RecentSegments, latest_links
+from fa.node.turns import Turns
 from fa.node.upkeep import Upkeep
 from fa.replication.directory import ReplicaDirectory
 from fa.replication.envelope import Envelope
-from fa.replication.errors import CopyDamaged, CopyError, SegmentError, StoreRotten
+from fa.replication.errors import CopyError, NotStarted, OutcomeUnknown, SegmentError
 from fa.replication.repair import open_or_repair
 from fa.replication.resync import bytes_of_sums, install
 from fa.replication.secondary import Copy
-from fa.replication.state import PAGE_SIZE
+from fa.replication.state import PAGE_SIZE, State
 from fa.replication.transfer import Announcement
 from fa.replication.writer import Writer
 from fa.store.migrations import migrate
@@ -49,6 +49,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Post = Callable[[Any], None]
+ASK_AGAIN = 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +78,19 @@ class Keeper:
         self._place = place
         self._clock = clock
         self._post = post
-        self._thread = ThreadPoolExecutor(1, "store-copy")
+        self._turns = Turns(disk, self._dead)
         self._loop = asyncio.get_running_loop()
-        self._turn = asyncio.Lock()
         self._epoch = 0
-        self._leaving = False  # the writer is being closed: who leads again, forced by an operator, waits for that
+        self._leads = False  # as the core has it
+        self._leaving = False  # the writer is being closed: who leads again, forced by an operator, does so after that
         self._directory = ReplicaDirectory(place.replica)
         self._copy: Copy | None = None
+        self._promoted: State | None = None  # of the copy, until the writer is open
         self._writer: Writer | None = None
         self._ledger: tuple[sqlite3.Connection, Ledger] | None = None
         self._recent = RecentSegments()
         self._incoming: list[tuple[Envelope, bytes]] = []
-        self._arrived: dict[Position, tuple[Envelope, bytes]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._arrivals = Arrivals()
         self.repaired = ""  # what was wrong with the file when it was opened, and is not any more
         self.gates = Gates()
         self.commits = Commits()
@@ -119,15 +120,13 @@ class Keeper:
 
     async def close(self) -> None:
         """Stop in order: what is acknowledged is on disk; the rest is in the log of SQLite, as after a crash."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._turns.end()
         await self._closed()
         if self._writer:
             await self._in_thread(self._writer.close)
         if self._copy:
             await self._in_thread(self._copy.close)
-        self._thread.shutdown()
+        self._turns.close()
         self.upkeep.close()
         self._directory.close()
 
@@ -140,31 +139,33 @@ class Keeper:
 
     def lead(self, effect: ae.Lead) -> None:
         """Open the store for writing if it is not, and commit the epoch. Returns at once; `Committed` follows."""
-        self._epoch = effect.epoch
-        if self._writer and not self._leaving:
+        self._epoch, self._leads = effect.epoch, True
+        if self._leaving:
+            return
+        if self._writer:
             self._writer.open_epoch(effect.epoch)
         else:
-            self._later(self._take_over())
+            self._turns.later(self._take_over)
 
     async def _take_over(self) -> None:
         """In the newest epoch: the view may have changed again while the store was being opened."""
-        async with self._turn:
-            if self._copy is None:
-                return
-            state = await self._in_thread(self._copy.promote)
-            self._copy = None
-            writer = Writer(
-                self._place.database,
-                self._directory,
-                array_id=self._place.array_id,
-                node_id=self._place.index,
-                on_segment=self._committed,
-                on_dead=self._dead,
-                migrate=self._first_of_epoch,
-                inherited=state,
-            )
-            await self._in_thread(writer.start)
-            self._writer = writer
+        if self._leaving or not self._leads or not (self._copy or self._promoted):
+            return
+        if self._copy:
+            self._promoted, self._copy = await self._in_thread(self._copy.promote), None
+        writer = Writer(
+            self._place.database,
+            self._directory,
+            array_id=self._place.array_id,
+            node_id=self._place.index,
+            on_segment=self._committed,
+            on_dead=self._dead,
+            migrate=self._first_of_epoch,
+            inherited=self._promoted,
+        )
+        await self._in_thread(writer.start)
+        self._writer, self._promoted = writer, None
+        if self._leads and not self._leaving:
             writer.open_epoch(self._epoch)
 
     def _first_of_epoch(self, connection: sqlite3.Connection) -> None:
@@ -186,7 +187,8 @@ class Keeper:
         self._post(av.Committed(envelope.after, envelope.epoch))
 
     def _dead(self, trouble: BaseException) -> None:
-        self._post(av.StoreFailed(str(trouble), rotten=isinstance(trouble, StoreRotten)))
+        """Unless what is on the disk is in doubt, the next start proves this copy, as it does a rotten one."""
+        self._post(av.StoreFailed(str(trouble), rotten=not is_in_doubt(trouble)))
 
     async def serve(self, effect: ae.Serve) -> None:
         await self._opened(self._place.database)
@@ -208,16 +210,23 @@ class Keeper:
             self._writer.submit(lambda connection: self._ledger_of(connection).apply(effect.command), done)
 
     def query(self, question: Callable[[sqlite3.Connection], T], answer: Callable[[T], Any]) -> None:
-        """Ask the store a question in the writer's thread, between group commits; the answer is posted as an event."""
+        """Ask the store a question in the writer's thread, between group commits; the answer is posted as an event.
+        Asked again while this writer lives: the core waits for it, and a full disk may undo the group it was in."""
+        writer = self._writer
+
+        def again() -> None:
+            if self._writer is writer:
+                self.query(question, answer)
 
         def done(result: Any, position: Position) -> None:
-            if isinstance(result, BaseException):
-                log.warning("a question to the store failed: %s", result)
-            else:
+            if not isinstance(result, BaseException):
                 self._post(answer(result))
+            elif not isinstance(result, NotStarted | OutcomeUnknown):
+                log.warning("a question to the store failed: %s", result)
+                self._loop.call_soon_threadsafe(self._loop.call_later, ASK_AGAIN, again)
 
-        if self._writer is not None:
-            self._writer.submit(question, done)
+        if writer is not None:
+            writer.submit(question, done)
 
     def acknowledge(self, effect: ae.Acknowledge) -> None:
         self.gates.acknowledge(effect.position)
@@ -237,41 +246,39 @@ class Keeper:
     def step_down(self, effect: ae.StepDown) -> None:
         """Close the writer and become a copy again; `WriterClosed` follows."""
         self.gates.deposed()
-        self._leaving = True
-        self._later(self._become_copy())
+        self._leaving, self._leads = True, False
+        self._turns.later(self._become_copy)
 
     async def _become_copy(self) -> None:
-        async with self._turn:
-            await self._closed()
-            writer, self._writer = self._writer, None
-            if writer:
-                await self._in_thread(writer.close)
-            if self._copy is None:
-                self._copy = self._new_copy()
-                await self._in_thread(self._copy.open)
-            self._leaving = False
-            self._post(av.WriterClosed())
+        await self._closed()
+        writer, self._writer = self._writer, None
+        if writer:
+            await self._in_thread(writer.close)
+        if self._copy is None:
+            copy, self._promoted = self._new_copy(), None
+            await self._in_thread(copy.open)
+            self._copy = copy
+        self._leaving = False
+        self._post(av.WriterClosed())
+        if self._leads:
+            self._turns.later(self._take_over)
 
     # --- following ---
 
     def arrived(self, append: Append, envelope: Envelope, ltx: bytes) -> None:
         """The bytes of an `Append`, until the core says what to do with them."""
-        self._arrived[append.after] = (envelope, ltx)
-
-    def forget_arrived(self, append: Append) -> None:
-        self._arrived.pop(append.after, None)
+        self._arrivals.add(append, (envelope, ltx))
 
     def store_segment(self, effect: ae.StoreSegment) -> None:
-        self._incoming.append(self._arrived.pop(effect.append.after))
+        self._incoming.append(self._arrivals.take(effect.append))
         if len(self._incoming) == 1:
-            self._later(self._store_incoming())
+            self._turns.later(self._store_incoming)
 
     async def _store_incoming(self) -> None:
         """Store all that has arrived by now: a backlog costs one sync."""
-        async with self._turn:
-            batch, self._incoming = self._incoming, []
-            while batch and self._copy is not None:
-                batch = await self._store_batch(self._copy, batch)
+        batch, self._incoming = self._incoming, []
+        while batch and self._copy is not None:
+            batch = await self._store_batch(self._copy, batch)
 
     async def _store_batch(self, copy: Copy, batch: list[tuple[Envelope, bytes]]) -> list[tuple[Envelope, bytes]]:
         """What is left: the segments from the first refused one on, or those behind it."""
@@ -293,56 +300,61 @@ class Keeper:
 
     def apply(self, effect: ae.Apply) -> None:
         self.gates.acknowledge(effect.position)
-        self._later(self._apply(effect.position))
+        self._turns.later(partial(self._apply, effect.position))
 
     async def _apply(self, position: Position) -> None:
-        async with self._turn:
-            if self._copy is not None:
-                try:
-                    await self._in_thread(self._copy.apply, position)
-                except OSError as error:
-                    self._bear(error)  # what is not applied yet is with the next position
+        if self._copy is not None:
+            try:
+                await self._in_thread(self._copy.apply, position)
+            except OSError as error:
+                self._bear(error)  # what is not applied yet is with the next position
 
     def rewind(self, effect: ae.Rewind) -> None:
-        self._later(self._rewind(effect.to))
+        self._turns.later(partial(self._rewind, effect.to))
 
     async def _rewind(self, to: Position) -> None:
-        async with self._turn:
-            if self._copy is None:
-                return
-            try:
-                await self._in_thread(self._copy.rewind, to)
-            except CopyError as error:
-                self._post(av.RewindFailed(error.detail))
-                return
-            self._recent.forget()
-            self._post(av.Rewound(to))
+        if self._copy is None:
+            return
+        try:
+            await self._in_thread(self._copy.rewind, to)
+        except CopyError as error:
+            self._post(av.RewindFailed(error.detail))
+            return
+        self._forget_segments()
+        self._post(av.Rewound(to))
 
     def fetch_copy(self, effect: ae.FetchCopy) -> None:
-        self._later(self._fetch_copy(effect.source))
+        self._turns.later(partial(self._fetch_copy, effect.source))
 
     async def _fetch_copy(self, source: str) -> None:
         """Make the copy equal to that of `source`: by the pages that differ, or, where there is nothing to compare or
         that came to nothing, by a whole one. Until it is whole and proved it is marked as half a copy."""
-        async with self._turn:
-            place, target = self._place, self._place.replica / "incoming.copy"
-            copy, self._copy = self._copy, None
-            if copy:
-                await self._in_thread(copy.close)
-            try:
-                sums = b"" if self._diff_failed else await self._in_thread(bytes_of_sums, place.database)
-                told = await self._fetch(source, target, sums)
-                await self._in_thread(install, place.database, self._directory, place.array_id, told, target, EMPTY)
-            except (FaError, OSError, TimeoutError, aiohttp.ClientError) as error:
-                target.unlink(missing_ok=True)
-                self._diff_failed = not self._diff_failed
-                self._post(av.CopyFailed(f"no copy from {source}: {error}"))
-                return
-            log.info("made equal to %s by %s of %d bytes", source, told.kind.name.lower(), told.size)
-            self._diff_failed = False
-            self._recent.forget()
-            self._copy = self._new_copy()
-            self._post(av.CopyInstalled(await self._in_thread(self._copy.open), told.epoch))
+        place, target = self._place, self._place.replica / "incoming.copy"
+        copy, self._copy = self._copy, None
+        if copy:
+            await self._in_thread(copy.close)
+        try:
+            sums = b"" if self._diff_failed else await self._in_thread(bytes_of_sums, place.database)
+            told = await self._fetch(source, target, sums)
+            await self._in_thread(install, place.database, self._directory, place.array_id, told, target, EMPTY)
+        except (FaError, OSError, TimeoutError, aiohttp.ClientError) as error:
+            if is_failed(error) and not isinstance(error, aiohttp.ClientError):
+                raise  # the disk here, which a second try would not tell of again
+            target.unlink(missing_ok=True)
+            self._diff_failed = not self._diff_failed
+            self._post(av.CopyFailed(f"no copy from {source}: {error}"))
+            return
+        log.info("made equal to %s by %s of %d bytes", source, told.kind.name.lower(), told.size)
+        self._diff_failed = False
+        self._forget_segments()
+        copy = self._new_copy()
+        position, self._copy = await self._in_thread(copy.open), copy
+        self._post(av.CopyInstalled(position, told.epoch))
+
+    def _forget_segments(self) -> None:
+        """The history changed; what arrived meanwhile is not taken."""
+        self._recent.forget()
+        self._arrivals.forget()
 
     # --- what upkeep looks at ---
 
@@ -385,15 +397,4 @@ class Keeper:
         self._disk.met_full()
 
     async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
-
-    def _later(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (trouble := task.exception()):
-            log.critical("the store of this node failed", exc_info=trouble)
-            self._post(av.StoreFailed(str(trouble), rotten=isinstance(trouble, CopyDamaged)))
+        return await self._turns.in_thread(call, *arguments)

@@ -1,10 +1,12 @@
-"""The last segments in memory, so that shipping them costs no read; and what is told of the latest at a start."""
+"""The last segments in memory, so that shipping them costs no read; those that arrived; and what is told of the latest
+at a start."""
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
 
 from fa.core.array_chain import WINDOW, Link
+from fa.core.array_messages import Append
 from fa.core.position import Position
 from fa.replication.chain import Chain
 from fa.replication.envelope import Envelope
@@ -34,6 +36,30 @@ class RecentSegments:
         """The history changed: what was kept may be of another."""
         self._kept.clear()
         self._bytes = 0
+
+
+class Arrivals:
+    """The bytes of segments that came, until the core takes them. It looks at each in the order in which they came, so
+    those that came before one that is taken never will be: doubled ones, and those that do not fit."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[Append, Segment]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, append: Append, segment: Segment) -> None:
+        self._waiting.append((append, segment))
+
+    def take(self, append: Append) -> Segment:
+        """Of this very message: another that says the same may have come with other bytes."""
+        while True:
+            waiting, segment = self._waiting.popleft()
+            if waiting is append:
+                return segment
+
+    def forget(self) -> None:
+        self._waiting.clear()
 
 
 def latest_links(chain: Chain, position: Position) -> tuple[Link, ...]:
