@@ -48,9 +48,12 @@ class Crew:
             self.runs.forget_node(row.name)
         elif member is not None:
             member.drained = member.drained and member.mode is row.mode
-            member.mode, member.address, member.kind, member.index = row.mode, row.address, row.kind, row.index
+            member.mode, member.address, member.kind = row.mode, row.address, row.kind
+            member.index, member.incarnation = row.index, row.incarnation
         else:
-            self._members[row.name] = Member(row.name, row.mode, row.address, now.mono, row.kind, row.index)
+            self._members[row.name] = Member(
+                row.name, row.mode, row.address, now.mono, row.kind, row.index, row.incarnation
+            )
         self.wanted = True
 
     def views(self) -> tuple[NodeView, ...]:

@@ -72,7 +72,8 @@ def put_node(change: Change, command: c.PutNode) -> NodeRow:
         text = f"joined the array at {row.address}"
         change.note(command.at, "node.joined", "info", f"node/{row.name}", text)
     else:
-        row = replace(row, mode=known.mode, joined_at=known.joined_at)
+        life = row.incarnation or known.incarnation
+        row = replace(row, mode=known.mode, joined_at=known.joined_at, incarnation=life)
     change.tables.put_node(row)
     if command.awaited:
         change.tables.put_fact(awaited(row.name), str(row.index))

@@ -28,6 +28,7 @@ class Member:
     seen_at: float
     kind: str = "data"
     index: int = 0
+    incarnation: str = ""
     boot: int = 0
     beat: int = 0  # number of the last one
     offer: Offer | None = None

@@ -138,7 +138,8 @@ class FactoryVersion:
 class NodeRow:
     """A member, also after it was removed: its `index` (part of its epochs, SAFETY.md R4) is never given again.
 
-    `kind`: "data" (may hold a copy of the store and run work) or "witness" (only votes)."""
+    `kind`: "data" (may hold a copy of the store and run work) or "witness" (only votes). `incarnation`: as in the
+    certificate that it was given when it joined; "" of who founded the array, and of rows before schema 6."""
 
     name: str
     mode: NodeMode
@@ -147,6 +148,7 @@ class NodeRow:
     removed_at: int | None = None
     index: int = 0
     kind: str = "data"
+    incarnation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

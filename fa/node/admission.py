@@ -107,7 +107,8 @@ async def admit(window: Office, authority: Authority, applicant: Applicant, now:
     index = 1 + max((row.index for row in rows), default=0)
     assert index < EPOCH_STRIDE, "an array has fewer nodes in all its life than an epoch has room for"
     address = f"https://{applicant.listen}"
-    row = NodeRow(applicant.node, NodeMode.UP, address, now, index=index, kind=applicant.kind)
+    life = applicant.incarnation
+    row = NodeRow(applicant.node, NodeMode.UP, address, now, index=index, kind=applicant.kind, incarnation=life)
     await window.ask(PutNode(row, now, f"token:{shown.id}", awaited=True))
     return _papers(window, authority, applicant, index)
 

@@ -93,8 +93,8 @@ class Gateway(Protocol):
 
     def nodes(self) -> Sequence[NodeStatus]: ...
 
-    def knows(self, node: str) -> bool:
-        """Whether a node of this name is a member, as far as this node was told."""
+    def knows(self, node: str, incarnation: str) -> bool:
+        """Whether a node of this name is a member in this of its lives, as far as this node was told."""
         ...
 
     async def admit(self, applicant: Any) -> Any:

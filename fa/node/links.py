@@ -28,7 +28,7 @@ from fa.core import array_events as av
 from fa.core.array_messages import Append, Hello
 from fa.core.work import Told
 from fa.errors import FaError, Forbidden, Unavailable
-from fa.node.authority import host_of
+from fa.node.authority import host_of, identity_of
 from fa.node.wire import FRAME_BYTES_MAX, PROTOCOL, Roster, RosterEntry, decode, encode, is_work
 from fa.replication.envelope import Envelope
 
@@ -49,6 +49,12 @@ REASON_BYTES_MAX = 120  # of the 123 that a close frame has (RFC 6455 section 5.
 Socket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
 
 
+def _life(certificate: Any) -> str:
+    """In which of its lives the node is that showed this certificate."""
+    identity = identity_of(certificate)
+    return identity.incarnation if identity else ""
+
+
 class Refused(Forbidden):
     """The other end does not take this node."""
 
@@ -59,6 +65,7 @@ class _Link:
     def __init__(self, peer: str, socket: Socket) -> None:
         self.peer = peer
         self.socket = socket
+        self.life = _life(socket.get_extra_info("peercert"))
         self.run = ""  # of the process at the other end
         self.is_cut = False
         self._pong = asyncio.Event()
@@ -175,14 +182,16 @@ class Links:
         self._peers = {name: entry for name, entry in sorted(members.items()) if name != self._name}
         for name in [name for name in self._dialers if name not in self._peers]:
             self._dialers.pop(name).cancel()
-        for name in [name for name in self._links if name not in self._peers]:
+        for name in [name for name, link in self._links.items() if not self.knows(name, link.life)]:
             self.drop(name)
         for name, entry in self._peers.items():
             if self._index < entry.index and name not in self._dialers:
                 self._dialers[name] = asyncio.create_task(self._keep_dialling(name), name=f"dial-{name}")
 
-    def knows(self, name: str) -> bool:
-        return name in self._peers
+    def knows(self, name: str, incarnation: str) -> bool:
+        """Is that a member, with this certificate? One that had its name before is none."""
+        entry = self._peers.get(name)
+        return entry is not None and entry.incarnation in ("", incarnation)
 
     def address(self, name: str) -> str | None:
         entry = self._peers.get(name)
@@ -263,13 +272,16 @@ class Links:
                 autoping=False,
             )
         link = _Link(peer, socket)
+        if not self.knows(peer, link.life):
+            link.cut()
+            raise Forbidden(f"A server that was removed still runs as {peer}.")
         link.put(encode(self._hello()))
         await self._live(link)
         return True
 
     async def accept(self, request: web.BaseRequest, peer: str) -> web.WebSocketResponse:
         """The other end of a dial; `peer` is proved by its certificate. Returns when the link has broken."""
-        if not self.knows(peer):
+        if not self.knows(peer, _life(request.get_extra_info("peercert"))):
             raise Forbidden(f"{peer} is not a node of this array.")
         socket = web.WebSocketResponse(
             protocols=(PROTOCOL,), max_msg_size=FRAME_BYTES_MAX, compress=False, autoping=False

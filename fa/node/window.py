@@ -163,10 +163,10 @@ class Window:
     def roster(self) -> tuple[RosterEntry, ...]:
         """All members as the coordinator knows them, itself included."""
         rows = self.machine.dispatcher.members
-        return tuple(RosterEntry(row.name, row.address, row.kind, row.index) for row in rows)
+        return tuple(RosterEntry(row.name, row.address, row.kind, row.index, row.incarnation) for row in rows)
 
-    def knows(self, node: str) -> bool:
-        return self.links.knows(node)
+    def knows(self, node: str, incarnation: str) -> bool:
+        return self.links.knows(node, incarnation)
 
     async def admit(self, applicant: Applicant) -> Admitted:
         async with self._admitting:  # one after the other: each gets an index of its own, for ever (SAFETY.md R4)

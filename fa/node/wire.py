@@ -38,12 +38,14 @@ class BadFrame(FaError):
 
 @dataclass(frozen=True, slots=True)
 class RosterEntry:
-    """A member as every node knows it, so that it can be reached without the store."""
+    """A member as every node knows it, so that it can be reached without the store. `incarnation`: as its certificate
+    must say; "" where any of that name will do."""
 
     name: str
     address: str
     kind: str
     index: int
+    incarnation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

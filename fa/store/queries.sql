@@ -166,15 +166,17 @@ ON CONFLICT (name) DO UPDATE SET newest = excluded.newest, offered = 1
 UPDATE factory SET offered = 0 WHERE name = ?
 
 -- name: node
-SELECT name, mode, address, joined_at, removed_at, number, kind FROM node WHERE name = ?
+SELECT name, mode, address, joined_at, removed_at, number, kind, incarnation FROM node WHERE name = ?
 
 -- name: nodes
-SELECT name, mode, address, joined_at, removed_at, number, kind FROM node ORDER BY name
+SELECT name, mode, address, joined_at, removed_at, number, kind, incarnation FROM node ORDER BY name
 
 -- name: put_node
-INSERT INTO node (name, mode, address, joined_at, removed_at, number, kind) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO node (name, mode, address, joined_at, removed_at, number, kind, incarnation)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET mode = excluded.mode, address = excluded.address, joined_at = excluded.joined_at,
-    removed_at = excluded.removed_at, number = excluded.number, kind = excluded.kind
+    removed_at = excluded.removed_at, number = excluded.number, kind = excluded.kind,
+    incarnation = excluded.incarnation
 
 -- name: token
 SELECT id, role, sha256, created_at, expires_at, uses_left, label FROM token WHERE id = ?

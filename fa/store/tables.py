@@ -184,8 +184,8 @@ class SqliteTables(SqliteMonitors, SqliteNotices):
         return [rows.node_of(row) for row in self._all("nodes")]
 
     def put_node(self, node: NodeRow) -> None:
-        row = (node.name, node.mode.value, node.address, node.joined_at, node.removed_at, node.index, node.kind)
-        self._run("put_node", row)
+        at, life = (node.joined_at, node.removed_at), (node.index, node.kind, node.incarnation)
+        self._run("put_node", (node.name, node.mode.value, node.address, *at, *life))
 
     def token(self, token: str) -> Token | None:
         return self._one("token", (token,), rows.token_of)

@@ -83,6 +83,16 @@ def test_a_node_joins_moves_and_goes(book: Book) -> None:
     assert book.events() == ["node.joined"]
 
 
+def test_a_member_keeps_what_its_certificate_says(book: Book) -> None:
+    """Who joins under a name that is free again is another one; who moved is the same, and does not say it."""
+    joined = book.do(c.PutNode(replace(row("d"), incarnation="d1"), AT, awaited=True))
+    book.do(c.NodeCame("d", AT))
+    assert book.do(c.PutNode(row("d"), AT)) == joined
+    book.do(c.RemoveNode("d", AT))
+    assert book.do(c.PutNode(replace(row("d"), incarnation="d2"), AT, awaited=True)).incarnation == "d2"
+    assert book.do(c.PutNode(replace(row("d"), incarnation="d3"), AT, awaited=True)).incarnation == "d3"
+
+
 def test_a_node_is_awaited_until_it_comes_or_is_removed(book: Book) -> None:
     for end in (c.NodeCame("d", AT + 1), c.RemoveNode("d", AT + 1)):
         book.do(c.PutNode(row("d"), AT, awaited=True))

@@ -120,6 +120,7 @@ async def test_a_name_under_which_nobody_came_is_joined_again(office: Office, tm
         (await office.admit(applicant_of(office, tmp_path, "c", each))).index for each in ("00aa00aa", "00bb00bb")
     ]
     assert indices == [1, 2]
+    assert [row.incarnation for row in store.rows] == ["00aa00aa", "00bb00bb"], "the first certificate is worth nothing"
     store.awaited.clear()
     with pytest.raises(Conflict, match="a node c in this array already"):
         await office.admit(applicant_of(office, tmp_path, "c", "00cc00cc"))

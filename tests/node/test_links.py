@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,9 @@ class End:
             web.Server(handle), "127.0.0.1", self.port, ssl=server_context(self.files)
         )
         self.port = self._server.sockets[0].getsockname()[1]
+
+    def in_life(self, incarnation: str) -> RosterEntry:
+        return replace(self.entry, incarnation=incarnation)
 
     @property
     def entry(self) -> RosterEntry:
@@ -143,6 +147,26 @@ async def test_who_is_not_a_member_is_not_let_in_and_told(tmp_path):
         await until(lambda: a.was_told(av.NotLetIn))
         assert a.was_told(av.NotLetIn)[0] == av.NotLetIn("b", "it knows no node a")
         assert not b.told and b.links.up == ()
+
+
+async def test_who_had_the_name_before_is_not_let_in_and_not_dialled(tmp_path):
+    """It was removed, and another server is a member under its name; both certificates are the array's."""
+    async with two(tmp_path) as (a, b):
+        b.links.know({"a": a.in_life("i2")})
+        a.links.know({"b": b.entry})
+        await until(lambda: a.was_told(av.NotLetIn))
+        assert b.links.up == () and not b.told
+        b.links.know({"a": a.in_life("i1")})
+        await until(lambda: a.links.up == ("b",) and b.links.up == ("a",))
+        a.links.know({"b": b.in_life("i2")})
+        await until(lambda: a.links.up == () and b.links.up == ())
+        told = len(a.was_told(av.LinkUp))
+        dials, dial = [], a.links._dial
+        a.links._dial = lambda peer: dials.append(peer) or dial(peer)
+        await until(lambda: len(dials) >= 3)
+        assert len(a.was_told(av.LinkUp)) == told
+        a.links.know({"b": b.in_life("i1")})
+        await until(lambda: a.links.up == ("b",))
 
 
 async def test_a_second_process_of_one_name_is_refused_and_the_first_stays(tmp_path):

@@ -271,7 +271,7 @@ def test_nodes_and_tokens_are_put_and_replaced(tables: Tables) -> None:
     b, a = (NodeRow(name, NodeMode.UP, f"{name}:7001", 1) for name in "ba")
     tables.put_node(b)
     tables.put_node(a)
-    gone = replace(b, mode=NodeMode.DRAINING, removed_at=7)
+    gone = replace(b, mode=NodeMode.DRAINING, removed_at=7, incarnation="00ff")
     tables.put_node(gone)
     assert tables.nodes() == [a, gone]
     assert tables.node("b") == gone

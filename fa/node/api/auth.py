@@ -53,12 +53,13 @@ def _user(uid: int) -> str:
 
 
 def peer_of(request: web.BaseRequest, gateway: Gateway, array_id: str) -> Identity | None:
-    """The node at the other end, if it showed a certificate of this array and is still a member of it."""
+    """The node at the other end, if it showed a certificate of this array and is still a member of it: not one that was
+    removed and whose name another has by now."""
     certificate = request.transport and request.transport.get_extra_info("peercert")
     identity = identity_of(certificate) if certificate else None
     if identity is None or identity.array_id != array_id:
         return None
-    return identity if gateway.knows(identity.node) else None
+    return identity if gateway.knows(identity.node, identity.incarnation) else None
 
 
 class Doorkeeper:

@@ -127,6 +127,7 @@ class FakeNode:
     hub: Hub = field(default_factory=lambda: Hub(epoch=7))
     now: Standing = field(default_factory=lambda: STANDING)
     members: list[NodeStatus] = field(default_factory=list)
+    lives: dict[str, str] = field(default_factory=dict)  # by member: what its certificate must say
     seen_volumes: list[VolumeStatus] = field(default_factory=list)
     running: dict[int, Progress] = field(default_factory=dict)
     runs: set[tuple[int, int]] = field(default_factory=set)
@@ -145,8 +146,9 @@ class FakeNode:
     def nodes(self) -> Sequence[NodeStatus]:
         return self.members
 
-    def knows(self, node: str) -> bool:
-        return any(member.view.name == node for member in self.members)
+    def knows(self, node: str, incarnation: str) -> bool:
+        known = any(member.view.name == node for member in self.members)
+        return known and incarnation == self.lives.get(node, incarnation)
 
     def volumes(self) -> Sequence[VolumeStatus]:
         return self.seen_volumes

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from fa.errors import FaError
-from fa.node.authority import TlsFiles, peer_context
+from fa.node.authority import TlsFiles, host_of, peer_context
 from fa.node.certificates import PATH as CERTIFICATE
 from fa.node.certificates import Signed, Wanted
 from fa.node.teller import PATH as TROUBLES
@@ -27,6 +27,7 @@ class Pair:
     """a leads; `as_b` asks it with the certificate of b."""
 
     a: Site
+    b: Site
     as_b: Upstairs
 
     async def ask(self, path: str, body: Any, answer: type) -> Any:
@@ -40,7 +41,7 @@ class Pair:
 async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
     async with site(tmp_path / "1") as a, site(tmp_path / "2", name="b") as b:
         a.node.members.append(member("b", b.url))
-        yield Pair(a, Upstairs(ARRAY_ID, peer_context(TlsFiles(b.place.tls))))
+        yield Pair(a, b, Upstairs(ARRAY_ID, peer_context(TlsFiles(b.place.tls))))
 
 
 async def test_a_node_tells_what_is_wrong_with_itself(pair: Pair) -> None:
@@ -78,3 +79,16 @@ async def test_a_node_that_was_removed_is_none(pair: Pair) -> None:
     pair.a.node.members.pop()
     with pytest.raises(FaError):
         await pair.ask(TROUBLES, {"troubles": []}, Heard)
+
+
+async def test_who_had_the_name_before_is_none(pair: Pair) -> None:
+    """b was removed, and another server joined under its name: the certificate of the first one is worth nothing."""
+    pair.a.node.lives["b"] = "2"
+    for headers in ({}, {"Fa-Who": "admin thief"}):
+        as_b = {"ssl": peer_context(TlsFiles(pair.b.place.tls)), "server_hostname": host_of(ARRAY_ID, "a")}
+        async with pair.b.remote.get(f"{pair.a.url}/v1/tokens", headers=headers, **as_b) as answer:
+            assert answer.status == 401
+    with pytest.raises(FaError):
+        await pair.ask(CERTIFICATE, Wanted("REQUEST"), Signed)
+    pair.a.node.lives["b"] = "1"
+    await pair.ask(CERTIFICATE, Wanted("REQUEST"), Signed)
