@@ -8,6 +8,7 @@ changes nothing and is answered with a refusal."""
 from __future__ import annotations
 
 import heapq
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -37,10 +38,13 @@ BACKOFF_FIRST_MS = 5_000
 BACKOFF_LONGEST_MS = 300_000
 ROOM_LONGEST_MS = 60_000  # a node that knows that there is still no room says so at once
 DOUBLINGS_MAX = 8  # of the wait; by then it is the longest
+DOUBTED = frozenset({Cause.VIEW, Cause.VERDICT})  # what two nodes must say before it is so
 LOOK_BACK = 16  # attempts of a task that are asked whether another node said the same
 HEADS_AT_ONCE = 4  # read of a group's queue per query, once its first one was given away
 LOOK_PAST_MAX = 64  # heads of one group that are kept from the open nodes, in one round: the queue may be full of them
 WOKEN_AT_ONCE = 1000  # deferred tasks per commit
+
+_WORDS_OF_PROGRAM = re.compile(r"[:(]|\d")
 
 
 class Refused(Conflict):
@@ -232,8 +236,8 @@ def fail(change: Change, command: FailAttempt) -> bool:
     """End a running attempt that failed: again later, on another node where there is one, or never (permanent, or too
     often). False when the attempt did not count any more.
 
-    What a node sees of a volume is the truth only once another node has said the same; until then it counts against
-    nobody, and then against who was wrong (`Health`)."""
+    What a node sees of a volume, and what its programs say of a source or a recipe, is the truth only once another node
+    has said the same; until then it counts against nobody, and then against who was wrong (`Health`)."""
     current = change.current(command.task, command.attempt)
     if current is None:
         return False
@@ -249,7 +253,7 @@ def _end(
     change: Change, task: Task, attempt: Attempt, command: FailAttempt | Unsettle, error: str, blame: bool = False
 ) -> None:
     _fail_task(change, task, attempt.node, command, error)
-    after, doubt = change.tables.task(task.id), command.cause is Cause.VIEW
+    after, doubt = change.tables.task(task.id), command.cause in DOUBTED
     final = after is not None and after.state is TaskState.FAILED
     change.end_attempt(attempt, AttemptState.FAILED, command.at, error, blame=blame, doubt=doubt, final=final)
 
@@ -258,8 +262,10 @@ def _fail_task(change: Change, task: Task, node: str, command: FailAttempt | Uns
     job, at = change.job(task.job), command.at
     if command.cause is Cause.ROOM:
         _wait(change, task, at, min(_backoff(task.attempt), ROOM_LONGEST_MS), error=error)
-    elif command.permanent or (command.cause is Cause.VIEW and _said_another(change, task, node, error)):
+    elif command.permanent or (command.cause in DOUBTED and _said_another(change, task, node, command, error)):
         change.move(task, TaskEvent.FAIL, node="", failures=task.failures + 1, error=error)
+    elif command.cause is Cause.VERDICT and node not in task.blocked:
+        _ask_another(change, task, node, error)
     else:
         _try_again(change, task, job, node, at, error)
     change.settle_job(job, at)
@@ -275,6 +281,13 @@ def _try_again(change: Change, task: Task, job: Job, node: str, at: int, error: 
         _wait(change, task, at, _backoff(failures), failures=failures, error=error, blocked=blocked)
 
 
+def _ask_another(change: Change, task: Task, node: str, error: str) -> None:
+    """At once, and it uses up no attempt: each node is asked once, and somebody waits to hear that a source is bad."""
+    blocked = tuple(sorted({*task.blocked, node}))
+    change.move(task, TaskEvent.REQUEUE, node="", deferred_until=None, error=error, blocked=blocked)
+    change.fact(TasksReady())
+
+
 def _wait(change: Change, task: Task, at: int, ms: int, **also: Any) -> None:
     change.move(task, TaskEvent.REQUEUE, node="", deferred_until=at + ms, **also)
     change.fact(TasksReady())
@@ -284,11 +297,18 @@ def _backoff(times: int) -> int:
     return min(BACKOFF_FIRST_MS << min(times - 1, DOUBLINGS_MAX), BACKOFF_LONGEST_MS)
 
 
-def _said_another(change: Change, task: Task, node: str, error: str) -> bool:
-    """Whether another node failed at this task with the same words, since it was submitted or a person retried it."""
+def _said_another(change: Change, task: Task, node: str, command: FailAttempt | Unsettle, error: str) -> bool:
+    """Whether another node said the same of this task, since it was submitted or a person retried it."""
+    gist = _gist if command.cause is Cause.VERDICT else str
     before = range(max(1, task.attempt - LOOK_BACK), task.attempt)
-    others = (change.tables.attempt(task.id, number) for number in before)
-    return any(each and each.error == error and each.node in task.blocked and each.node != node for each in others)
+    tried = (change.tables.attempt(task.id, number) for number in before)
+    others = (each for each in tried if each and each.node in task.blocked and each.node != node)
+    return any(gist(each.error) == gist(error) for each in others)
+
+
+def _gist(verdict: str) -> str:
+    """Which verdict it is, without the words of the program behind it: those may differ from node to node."""
+    return _WORDS_OF_PROGRAM.split(verdict, 1)[0]
 
 
 def give_away(change: Change, command: GiveAway) -> tuple[tuple[int, int], ...]:

@@ -33,6 +33,7 @@ class Cause(StrEnum):
 
     OTHER = "other"
     VIEW = "view"  # what its node sees of a volume: for ever only if another node sees the same
+    VERDICT = "verdict"  # what its program says of the work, and another node can be asked; no node tells it
     ROOM = "room"  # its destination is full: nobody's fault, so it waits as long as it takes
 
 

@@ -3,12 +3,16 @@ acknowledged when that was carried out or came too late to matter."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fa.core import commands as c
 from fa.core import work as w
 from fa.core.crew import Crew, Effects
 from fa.core.ledger import Outcome
 from fa.core.ledger_attempts import Refused
+from fa.core.model import Cause
 from fa.core.runs import Runs
+from fa.core.scheduling import why_never, why_not_now
 from fa.core.work import Key, Moment, Report, ReportKind
 from fa.errors import Conflict, FaError
 
@@ -33,6 +37,8 @@ class Reporting:
         if report.kind is ReportKind.WANTS_PUBLISH:
             self._release(report)
         command = command_of(report, self._crew.runs, now.wall)
+        if isinstance(command, c.FailAttempt) and command.permanent and command.blame and self._other_can(report):
+            command = replace(command, permanent=False, blame=False, cause=Cause.VERDICT)
         if command is None:
             return [_heard(report)]
         self._in_flight.add(flight)
@@ -54,6 +60,14 @@ class Reporting:
         for report in waiting:
             more += self._commit(report, c.FinishAttempt(report.task, report.attempt, now.wall))
         return more
+
+    def _other_can(self, report: Report) -> bool:
+        """Whether another node could be asked what it says of this task, as soon as it has a slot."""
+        run = self._crew.runs.get(report.key)
+        if run is None or run.group is None:
+            return False
+        others = [view for view in self._crew.views() if view.name != run.node]
+        return any(why_never(run.group, view) is None and why_not_now(run.group, view) is None for view in others)
 
     def _commit(self, report: Report, command: c.Command) -> Effects:
         return self._crew.commit(command, lambda done, _: self._carried(report, done.result))

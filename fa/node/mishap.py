@@ -1,4 +1,7 @@
-"""Of what an attempt failed, and whose fault that is: the task's for ever, the node's, the volume's, nobody's."""
+"""Of what an attempt failed, and whose fault that is: the task's for ever, the node's, the volume's, nobody's.
+
+Permanent and blamed at once is the verdict of a program (ffmpeg, a site's tool): by what this node can tell no attempt
+will succeed, but its program may be at fault. The coordinator asks another node, if there is one."""
 
 from __future__ import annotations
 
@@ -43,14 +46,15 @@ class ScratchFull(FaError):
 def failed(
     order: Order, sentence: str, permanent: bool, blame: bool = True, cause: Cause = Cause.OTHER
 ) -> AttemptFailed:
-    return AttemptFailed(order.task, order.attempt, sentence, permanent, blame and not permanent, cause)
+    return AttemptFailed(order.task, order.attempt, sentence, permanent, blame, cause)
 
 
 def failed_by(order: Order, error: FaError | OSError) -> AttemptFailed:
     if isinstance(error, OSError):
-        return failed(order, _say(error, order), error.errno in _PERMANENT, cause=_cause_of(error))
-    hopeless, gone = isinstance(error, Hopeless | BadSource), isinstance(error, VolumeGone)
-    return failed(order, str(error), hopeless, not gone, _cause(error))
+        hopeless = error.errno in _PERMANENT
+        return failed(order, _say(error, order), hopeless, not hopeless, _cause_of(error))
+    nobodys, permanent = isinstance(error, Hopeless | VolumeGone), isinstance(error, Hopeless | BadSource)
+    return failed(order, str(error), permanent, not nobodys, _cause(error))
 
 
 def _cause(error: FaError) -> Cause:

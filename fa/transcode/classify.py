@@ -1,7 +1,8 @@
 """Whether trying again can help. Pure.
 
-Permanent is what the source or the recipe causes: every attempt, on every node, would end alike. Transient is what the
-surroundings cause: a volume that went away, a full disk, a kill, a stall.
+Permanent is what the source or the recipe causes: every attempt, on every node, would end alike; as far as one node
+can tell, whose program may be another or broken. Transient is what the surroundings cause: a volume that went away, a
+full disk, a kill, a stall.
 """
 
 from __future__ import annotations
@@ -32,8 +33,10 @@ _ASKED = re.compile(r"Exiting normally, received signal (\d+)")
 _ROOM = re.compile(r"No space left on device", re.IGNORECASE)
 _QUOTA = re.compile(r"Disk quota exceeded", re.IGNORECASE)
 SURROUNDINGS, NO_ROOM, QUOTA = "surroundings", "no-room", "quota"
-SURROUNDED = frozenset({SURROUNDINGS, NO_ROOM, QUOTA})
-"""Codes of what the surroundings cause; the last two by the words alone, which may be about any disk."""
+CONTRADICTS = "contradictory-recipe"
+SURROUNDED = frozenset({SURROUNDINGS, NO_ROOM, QUOTA, CONTRADICTS})
+"""Codes of what no program of the node can be blamed for: what the surroundings cause (`NO_ROOM` and `QUOTA` by the
+words alone, which may be about any disk), and a recipe that cannot be, which needs no program to be seen."""
 
 LAUNCH_FAILED = (125, 126, 127)
 """What a shell and the programs of util-linux answer when they cannot start the command behind them."""

@@ -22,7 +22,7 @@ from pathlib import Path
 from fa.core.recipe_values import Product
 from fa.errors import FaError
 from fa.transcode.accept import check_output, check_source
-from fa.transcode.classify import Verdict, classify, is_transient
+from fa.transcode.classify import CONTRADICTS, Verdict, classify, is_transient
 from fa.transcode.digest import Digest, digest
 from fa.transcode.errors import BadOutput, BadRecipe, BadSource, Transient
 from fa.transcode.expect import Expected, expected_of
@@ -113,7 +113,9 @@ async def perform(request: EncodeRequest, report: Callable[[Report], None]) -> E
         return await attempt.make()
     except _StepFailed as failed:
         return EncodeFailure(failed.verdict.permanent, failed.verdict.code, failed.verdict.sentence, attempt.cpu)
-    except (BadSource, BadRecipe) as error:
+    except BadRecipe as error:
+        return EncodeFailure(True, CONTRADICTS, str(error), attempt.cpu)
+    except BadSource as error:
         return EncodeFailure(True, error.code, str(error), attempt.cpu)
     except FaError as error:
         return EncodeFailure(False, error.code, str(error), attempt.cpu)

@@ -276,6 +276,38 @@ def test_what_one_node_sees_of_a_volume_is_the_truth_once_another_sees_it(book: 
     assert book.job(job.id).state is JobState.FAILED
 
 
+REFUSED = "ffmpeg refused the recipe: {}. Correct the factory."
+BROKEN = "The source is not media that can be opened: {}. Replace it and submit again."
+
+
+def verdict(book: Book, name: str, words: str, of: int = 1) -> Task:
+    """The program of this node says it of the task."""
+    (order,) = book.dispatch(view(name, slots=1), at=AT + 10**9)
+    assert order.task == of
+    book.do(c.FailAttempt(of, order.attempt, words, False, AT + 10**9, False, Cause.VERDICT))
+    return book.task(of)
+
+
+def test_what_a_program_says_is_for_ever_once_that_of_another_node_says_the_same(book: Book) -> None:
+    job = book.submit()
+    task = verdict(book, "a", REFUSED.format("Unknown encoder 'x'"))
+    assert (task.state, task.failures, task.blocked, task.deferred_until) == (TaskState.QUEUED, 0, ("a",), None)
+    assert c.AttemptOver("a", 1, 1, "failed", doubt=True) in book.facts, "nobody is blamed yet"
+    assert c.TasksReady() in book.facts
+    task = verdict(book, "b", REFUSED.format("Unrecognized option 'y'"))
+    assert (task.state, task.failures) == (TaskState.FAILED, 1)
+    assert c.AttemptOver("b", 1, 2, "failed", doubt=True, final=True) in book.facts
+    assert book.job(job.id).state is JobState.FAILED
+
+
+def test_each_node_is_asked_once_before_another_verdict_uses_up_an_attempt(book: Book) -> None:
+    book.do(c.SaveFactory(ONE.replace('"one"', '"once"\nattempts = 1', 1), AT))
+    book.submit("once")
+    assert verdict(book, "a", REFUSED.format("x")).state is TaskState.QUEUED, "this counts as no try"
+    assert verdict(book, "b", BROKEN.format("x")).state is TaskState.QUEUED
+    assert verdict(book, "a", REFUSED.format("x")).state is TaskState.FAILED, "a alone says so, but that was a try"
+
+
 def test_the_same_node_twice_or_other_words_prove_nothing(book: Book) -> None:
     book.do(c.SaveFactory(ONE.replace('"one"', '"stubborn"\nattempts = 4', 1), AT))
     book.submit("stubborn")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.e2e.held import Holder, factory
 MISSING = disks.missing()
 JOBS = 9
 LONG = "FA_HUNG" in os.environ  # half a minute more: what cannot be killed is given up
+PATIENCE = 4.0  # seconds until another node is asked whether a source is bad; what failed otherwise waits for 5
 PROMPT = 1.0  # seconds within which the API answers
 
 
@@ -60,6 +62,45 @@ def test_ffmpeg_and_the_share_of_one_node(array: kit.Array) -> None:
     _all_succeed(node, [job])
     assert [path.name for path in foreign.iterdir()] == [".fa"]
     assert [path.name for path in (foreign / ".fa").iterdir() if path.name != "volume.json"] == []
+
+
+REFUSES = """#!/bin/sh
+case "$*" in {arguments}) echo "Unknown encoder 'libx264'" >&2; exit 8;; esac
+exec {real} "$@"
+"""
+
+
+@pytest.mark.parametrize("arguments", ["*", "*libx264*"], ids=["probes and encodes", "encodes"])
+def test_ffmpeg_of_one_node_has_words_for_it(array: kit.Array, arguments: str) -> None:
+    """Another build, say: what it refuses is neither the source's fault nor the recipe's, as long as others can."""
+    other = array.root / "other"
+    other.write_text(REFUSES.format(arguments=arguments, real=_real_ffmpeg()))
+    other.chmod(0o755)
+    ffmpeg = _Swapped(array.root / "ffmpeg", _real_ffmpeg())
+    array.settings["c"] = {"transcode": {"ffmpeg": str(ffmpeg.path)}}
+    for name in "abc":
+        (array.found if name == "a" else array.join)(name, "--slots", "1")
+    node = array["a"]
+    node.post("/v1/factories", kit.PROXY)
+    kit.make_clip(array.san / "in" / "clip.mp4", 0.4, "128x72")
+    kit.wait_until("its encoders are proved", lambda: "encoder:libx264" in _node(node, "c")["offers"])
+    ffmpeg.point(other)
+    jobs = _submit(node, 2 * JOBS)
+    kit.wait_until("it is quarantined", lambda: _node(node, "c")["quarantined"] == ["proxy"])
+    kit.wait_until("somebody is told", lambda: _alert(node, "quarantine.proxy", "c"))
+    _all_succeed(node, jobs)
+    assert "c" not in {node.job(job)["tasks"][0]["node"] for job in jobs}
+
+    (array.san / "in" / "clip.mp4").write_text("this is no film\n" * 100)
+    (bad,) = _submit(node, 1)
+    kit.wait_until("a bad source fails", lambda: node.job(bad)["state"] == "failed")
+    first, second = node.job(bad)["attempts"]
+    assert {first["node"], second["node"]} == {"a", "b"}
+    assert _moment(second["started_at"]) - _moment(first["finished_at"]) < timedelta(seconds=PATIENCE)
+
+
+def _moment(said: str) -> datetime:
+    return datetime.fromisoformat(said)
 
 
 @pytest.fixture
