@@ -20,6 +20,8 @@ from fa.core.runs import Run
 from fa.core.scheduling import may_run
 from fa.core.work import Key, Moment
 
+About = tuple[str, str]  # kind and subject of an alert
+Alarm = c.NodeCame | c.RaiseAlert | c.ClearAlert
 PUBLISH_PATIENCE = 10.0  # seconds for a node to carry out a grant before others are asked as well
 ILL_PATIENCE = 5.0  # seconds that a volume may be in trouble before the attempts that need it are given to others
 LOOKS = 6  # for lost nodes, in the time after which one is lost; a look that comes later than the next: we slept
@@ -35,6 +37,8 @@ class Attendance:
         self._look_at: float | None = None
         self._help_at: float | None = None  # when stranded work is looked at again
         self._giving: set[Key] = set()
+        self._said: dict[About, Alarm] = {}  # what the store has not carried out yet
+        self._unsaid: set[About] = set()  # of that, what it refused
         self.paused = False
 
     @property
@@ -55,8 +59,9 @@ class Attendance:
         self._crew.know(row, now)
         effects: Effects = []
         if row.removed_at is not None and member is not None:
+            self._forget(f"node/{row.name}")
             for volume in sorted(member.ill or ()):
-                effects += self._crew.commit(c.ClearAlert("volume.ill", f"node/{row.name}/{volume}", now.wall))
+                effects += self._say(c.ClearAlert("volume.ill", f"node/{row.name}/{volume}", now.wall))
         return effects
 
     def pause(self, paused: bool, now: Moment) -> None:
@@ -82,7 +87,7 @@ class Attendance:
 
     def _there_again(self, member: Member, now: Moment) -> Effects:
         member.lost, member.known, self._crew.wanted = False, True, True
-        return self._crew.commit(c.NodeCame(member.name, now.wall))
+        return self._say(c.NodeCame(member.name, now.wall))
 
     def _reconcile(self, member: Member, beat: w.WorkBeat, now: Moment) -> Effects:
         runs = self._crew.runs
@@ -143,10 +148,10 @@ class Attendance:
         effects: Effects = []
         for volume in before:
             if volume not in ill:
-                effects += self._crew.commit(c.ClearAlert("volume.ill", f"node/{member.name}/{volume}", now.wall))
+                effects += self._say(c.ClearAlert("volume.ill", f"node/{member.name}/{volume}", now.wall))
         for volume in sorted(ill.keys() - known.keys()):
             text = f"volume {volume} on {member.name} is {ill[volume]}"
-            effects += self._crew.commit(c.RaiseAlert("volume.ill", f"node/{member.name}/{volume}", text, now.wall))
+            effects += self._say(c.RaiseAlert("volume.ill", f"node/{member.name}/{volume}", text, now.wall))
         return effects
 
     # --- time ---
@@ -165,6 +170,7 @@ class Attendance:
         """Time in which this process slept says nothing about others: what they said meanwhile waits to be read."""
         effects: Effects = []
         self._look_at = now.mono + self._every
+        effects += self._say_again()
         for member in self._crew.members:
             if late > self._every:
                 member.seen_at = min(now.mono, member.seen_at + late)
@@ -177,7 +183,39 @@ class Attendance:
         self._help_at = now.mono
         count = len(self._crew.runs.on(member.name))
         text = f"{member.name} was silent for {self._lost_after:g} s; {count} of its attempts are given to others"
-        return self._crew.commit(c.RaiseAlert("node.lost", f"node/{member.name}", text, now.wall))
+        return self._say(c.RaiseAlert("node.lost", f"node/{member.name}", text, now.wall))
+
+    # --- what people should know ---
+
+    def _say(self, alarm: Alarm) -> Effects:
+        """Said again when the store refuses it, as it does while it is full; unless there is newer news of it."""
+        about = _about(alarm)
+        self._said[about] = alarm
+        self._unsaid.discard(about)
+
+        def done(done: w.Carried, _: Moment) -> Effects:
+            if self._said.get(about) is not alarm:
+                return []
+            if isinstance(done.result, Outcome):
+                del self._said[about]
+            else:
+                self._unsaid.add(about)
+            return []
+
+        return self._crew.commit(alarm, done)
+
+    def _say_again(self) -> Effects:
+        effects: Effects = []
+        for about in sorted(self._unsaid):
+            effects += self._say(self._said[about])
+        return effects
+
+    def _forget(self, node: str) -> None:
+        """What the store has cleared by itself."""
+        gone = {about for about in self._said if about[1] == node or about[1].startswith(f"{node}/")}
+        self._unsaid -= gone
+        for about in gone:
+            del self._said[about]
 
     # --- work that its node does not end ---
 
@@ -262,6 +300,12 @@ class Attendance:
             return []
 
         return self._crew.commit(c.GiveAway(keys, reason, now.wall), done)
+
+
+def _about(alarm: Alarm) -> About:
+    if isinstance(alarm, c.NodeCame):
+        return "node.lost", f"node/{alarm.node}"
+    return alarm.kind, alarm.subject
 
 
 def grant_to(run: Run, node: str) -> w.Tell:

@@ -320,6 +320,80 @@ def test_an_order_that_crossed_the_news_of_trouble_is_given_away(desk: Desk) -> 
     assert desk.dispatcher.runs_on("b") == ()
 
 
+def refused(desk: Desk, *kinds: type) -> None:
+    desk.refuse = dict.fromkeys(kinds, StoreFull())
+
+
+def test_an_alert_that_the_store_refuses_is_raised_later(desk: Desk) -> None:
+    refused(desk, c.RaiseAlert)
+    desk.tick(4.0, beats="a")
+    assert (states(desk)["b"], alerts(desk, "node.lost", "node/b")) == ("lost", [])
+    refused(desk)
+    desk.tick(1.0, beats="a")
+    assert alerts(desk, "node.lost", "node/b") == ["node/b"]
+    desk.commands(c.RaiseAlert)
+    desk.tick(5.0, beats="a")
+    assert desk.commands(c.RaiseAlert) == [], "once is enough"
+
+
+def test_the_end_of_an_alert_that_the_store_refuses_is_noted_later(desk: Desk) -> None:
+    desk.tick(4.0, beats="a")
+    refused(desk, c.NodeCame)
+    desk.beat("b")
+    desk.tick(1.0, beats="ab")
+    assert alerts(desk, "node.lost", "node/b") == ["node/b"]
+    refused(desk)
+    desk.tick(1.0, beats="ab")
+    assert alerts(desk, "node.lost", "node/b") == []
+
+
+def test_only_the_last_that_the_store_refused_is_said_later(desk: Desk) -> None:
+    refused(desk, c.RaiseAlert, c.NodeCame)
+    desk.tick(4.0, beats="a")
+    desk.beat("b")
+    refused(desk)
+    desk.commands(c.RaiseAlert)
+    desk.tick(1.0, beats="ab")
+    assert alerts(desk, "node.lost", "node/b") == []
+    assert [alert for alert in desk.commands(c.RaiseAlert) if alert.subject == "node/b"] == []
+
+
+def test_a_late_refusal_of_what_has_changed_since_is_left_alone(desk: Desk) -> None:
+    desk.held = True
+    desk.tick(4.0, beats="a")
+    desk.beat("b")
+    refused(desk, c.RaiseAlert)
+    desk.carry_out()
+    refused(desk)
+    desk.held = False
+    desk.tick(1.0, beats="ab")
+    assert alerts(desk, "node.lost", "node/b") == []
+
+
+def test_alerts_of_volumes_are_said_later_as_well(desk: Desk) -> None:
+    refused(desk, c.RaiseAlert)
+    hang(desk, "b")
+    refused(desk)
+    assert alerts(desk, "volume.ill", "node/b/san") == []
+    desk.tick(1.0, beats="ab")
+    assert alerts(desk, "volume.ill", "node/b/san") == ["node/b/san"]
+    refused(desk, c.ClearAlert)
+    desk.offer(view("b"), number=3)
+    refused(desk)
+    desk.tick(1.0, beats="ab")
+    assert alerts(desk, "volume.ill", "node/b/san") == []
+
+
+def test_nothing_is_raised_later_of_a_node_that_is_gone(desk: Desk) -> None:
+    refused(desk, c.RaiseAlert)
+    hang(desk, "b")
+    desk.tick(4.0, beats="a")
+    refused(desk)
+    desk.ask(c.RemoveNode("b", AT))
+    desk.tick(2.0, beats="a")
+    assert alerts(desk, "node.lost", "node/b") == alerts(desk, "volume.ill", "node/b/san") == []
+
+
 def test_with_a_node_that_is_removed_goes_what_was_wrong_with_its_volumes(desk: Desk) -> None:
     desk.offer(view("b", unhealthy=(("volume:san", "hung"),)), number=2)
     assert alerts(desk, "volume.ill", "node/b/san") == ["node/b/san"]
