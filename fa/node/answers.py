@@ -12,7 +12,7 @@ from typing import Any
 from fa.core.commands import Command
 from fa.core.ledger import Outcome
 from fa.core.position import Position
-from fa.core.work import Answer, Asked
+from fa.core.work import Answer, Asked, GaveUp
 from fa.errors import FaError, StoreFull, Unavailable
 
 log = logging.getLogger(__name__)
@@ -40,10 +40,11 @@ class Answers:
             return await future
         finally:
             late.cancel()
-            self._waiting.pop(number, None)
+            if self._waiting.pop(number, None):  # nobody answered
+                self._post(GaveUp(number))
 
     def answer(self, effect: Answer) -> None:
-        future = self._waiting.get(effect.request)
+        future = self._waiting.pop(effect.request, None)
         if future is None or future.done():
             return  # who asked has hung up
         if isinstance(effect.result, Outcome):
@@ -53,7 +54,8 @@ class Answers:
 
     def deposed(self) -> None:
         """Nothing that waits will be answered here."""
-        for future in self._waiting.values():
+        waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
             if not future.done():
                 future.set_exception(outcome_unknown())
 

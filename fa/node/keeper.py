@@ -22,7 +22,7 @@ from fa.core.array_chain import Link
 from fa.core.array_messages import Append
 from fa.core.ledger import Ledger
 from fa.core.position import EMPTY, Position
-from fa.core.work import Carried, Commit
+from fa.core.work import Carried, Commit, Withdraw
 from fa.errors import FaError, StoreFull, Unavailable
 from fa.node.answers import as_result
 from fa.node.circumstances import Circumstances
@@ -202,12 +202,15 @@ class Keeper:
                 self._disk.met_full()
             self._post(Carried(effect.tag, outcome, position))
 
-        if self._writer is None:
-            done(Unavailable(), self.acknowledged)
-        elif self._disk.full:
-            done(StoreFull(), self.acknowledged)
+        if self._writer is None or self._disk.full:
+            done(StoreFull() if self._writer else Unavailable(), self.acknowledged)
         else:
-            self._writer.submit(lambda connection: self._ledger_of(connection).apply(effect.command), done)
+            self._writer.submit(lambda connection: self._ledger_of(connection).apply(effect.command), done, effect.tag)
+
+    def withdraw(self, effect: Withdraw) -> None:
+        """Who asked for it waits no more."""
+        if self._writer:
+            self._writer.withdraw(effect.tag)
 
     def query(self, question: Callable[[sqlite3.Connection], T], answer: Callable[[T], Any]) -> None:
         """Ask the store a question in the writer's thread, between group commits; the answer is posted as an event.
@@ -364,9 +367,7 @@ class Keeper:
 
     @property
     def kept_up_to(self) -> int:
-        if self._writer:
-            return self._writer.checkpointed
-        return self._copy.marker.txid if self._copy else 0
+        return self._writer.checkpointed if self._writer else self._copy.marker.txid if self._copy else 0
 
     def scrub(self) -> list[int]:
         """The pages of the file that rotted. Blocks, in any thread. Raises `Unavailable` while there is no copy."""
@@ -383,10 +384,9 @@ class Keeper:
 
     def segment(self, append: Append) -> tuple[Envelope, bytes] | None:
         """The segment that ends at `append.after`, from memory or from its file; None when it is no longer kept."""
-        if found := self._recent.ending_at(append.after):
-            return found
-        place = self._place
-        return next(iter(self._directory.segments(append.before, append.after.txid, place.array_id, place.index)), None)
+        place, after = self._place, append.after
+        kept = self._directory.segments(append.before, after.txid, place.array_id, place.index)
+        return self._recent.ending_at(after) or next(iter(kept), None)
 
     # --- threads and tasks ---
 

@@ -59,7 +59,7 @@ HAND_OVER_PATIENCE = 10.0  # seconds
 LEAVE_PATIENCE = 5.0
 VOLUME_PATIENCE = 5.0  # for what may wait for a mount that hangs, when the node stops
 LEAD_AGAIN = 1.0
-_NOT_OF_THE_ARRAY = (w.Asked, w.Carried)  # the array core never sees them, so that this node stands as before
+_NOT_OF_THE_ARRAY = (w.Asked, w.GaveUp, w.Carried)  # the array core never sees them, so that this node stands as before
 
 
 class NodeStopped(Exception):
@@ -272,6 +272,7 @@ class Node:
         keeper, attempts = self.keeper, self.attempts
         return {
             w.Commit: keeper.commit,
+            w.Withdraw: keeper.withdraw,
             w.Answer: self.answers.answer,
             w.Tell: self._tell,
             w.LoadActive: lambda effect: keeper.query(load_active, lambda loaded: loaded),

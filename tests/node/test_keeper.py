@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,29 @@ import pytest
 from fa.core import array_effects as ae
 from fa.core import array_events as av
 from fa.core.array_messages import Append
+from fa.core.commands import SaveFactory
+from fa.core.ledger import Outcome
+from fa.core.work import Carried, Commit, Withdraw
 from fa.node.clock import Clock
 from fa.node.disk import DiskWatch
 from fa.node.keeper import Keeper, StorePlace
 from fa.replication.envelope import Envelope
+from fa.replication.errors import NotStarted
 from fa.replication.state import PAGE_SIZE
 from fa.replication.transfer import Announcement
+
+RECIPE = """
+name = "made-{}"
+[[products]]
+name = "proxy"
+preset = "h264-mp4"
+destination = "san:out/{{job}}.mp4"
+"""
+
+
+@dataclass(frozen=True)
+class Found:
+    rows: Any
 
 
 class Store:
@@ -121,3 +139,25 @@ async def test_every_segment_that_a_full_disk_keeps_out_is_refused(
         store.keeper.store_segment(ae.StoreSegment("b", append))
     for envelope in envelopes:
         await store.posts(av.SegmentRefused, position=envelope.after)
+
+
+async def test_what_nobody_waits_for_is_not_begun(store: Store) -> None:
+    """It was refused to its client after some seconds, and carried out when the array went on, minutes later."""
+    store.keeper.lead(ae.Lead(2049))
+    first = await store.posts(av.Committed, epoch=2049)
+    store.keeper.acknowledge(ae.Acknowledge(first.position))
+    store.keeper.freeze(ae.Freeze())
+    await store.posts(av.Frozen)
+    for tag in (5, 6):
+        store.keeper.commit(Commit(tag, SaveFactory(RECIPE.format(tag), 1)))
+    store.keeper.withdraw(Withdraw(5))
+    assert isinstance((await store.posts(Carried, tag=5)).result, NotStarted)
+    store.keeper.thaw(ae.Thaw())
+    async with asyncio.timeout(60):
+        while (last := [event for event in store.posted if isinstance(event, av.Committed)][-1]) is first:
+            await asyncio.sleep(0.01)
+    store.keeper.withdraw(Withdraw(6))  # too late
+    store.keeper.acknowledge(ae.Acknowledge(last.position))
+    assert isinstance((await store.posts(Carried, tag=6)).result, Outcome)
+    store.keeper.query(lambda connection: connection.execute("SELECT name FROM factory").fetchall(), Found)
+    assert (await store.posts(Found)).rows == [("made-6",)]
