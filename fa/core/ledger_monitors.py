@@ -9,7 +9,7 @@ from fa.core.arrivals import Arrival, Fate, MonitorRow, Sighting
 from fa.core.change import Change
 from fa.core.commands import SubmitJobs
 from fa.core.ledger_jobs import submit
-from fa.core.ledger_setup import Stale
+from fa.core.ledger_setup import Stale, is_repeated
 from fa.core.model import NewJob
 from fa.core.monitor import Monitor, parse_monitor
 from fa.errors import NotFound, Unprocessable
@@ -35,10 +35,10 @@ class Taken:
 def save(change: Change, command: m.SaveMonitor) -> MonitorRow:
     monitor = parse_monitor(command.text)
     known = change.tables.monitor_named(monitor.name)
+    if known and is_repeated(command.text, command.expected, known):
+        return known
     if command.expected is not None and command.expected != (known.version if known else 0):
         raise Stale
-    if known and known.text == command.text:
-        return known
     _check_names(change, monitor)
     if known is None:
         row = MonitorRow(0, monitor.name, 1, command.text, True, "", 0, "", command.at, command.by)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import replace
+from typing import Protocol
 
 from fa.core import commands as c
 from fa.core.change import Change
@@ -37,16 +38,29 @@ def begin_epoch(change: Change, command: c.BeginEpoch) -> int:
     return command.epoch
 
 
+class _Version(Protocol):
+    @property
+    def version(self) -> int: ...
+    @property
+    def text(self) -> str: ...
+
+
+def is_repeated(text: str, expected: int | None, newest: _Version) -> bool:
+    """Is that what is kept already? Also when it was saved by this very request, whose answer was lost: then it is sent
+    again, and expects the version before."""
+    return newest.text == text and expected in (None, newest.version, newest.version - 1)
+
+
 # --- factories ---
 
 
 def save_factory(change: Change, command: c.SaveFactory) -> FactoryVersion:
     recipe = parse_factory(command.text)
     newest = change.tables.factory(recipe.name)
+    if newest and is_repeated(command.text, command.expected, newest):
+        return newest
     if command.expected is not None and command.expected != (newest.version if newest else 0):
         raise Stale
-    if newest and newest.text == command.text:
-        return newest
     row = FactoryVersion(
         recipe.name, change.tables.newest_version(recipe.name) + 1, command.text, command.at, command.by
     )
@@ -56,7 +70,10 @@ def save_factory(change: Change, command: c.SaveFactory) -> FactoryVersion:
 
 
 def remove_factory(change: Change, command: c.RemoveFactory) -> None:
+    """Asked again, it is done: the first answer may have been lost."""
     if change.tables.factory(command.name) is None:
+        if change.tables.newest_version(command.name):
+            return
         raise NotFound(f"There is no factory {command.name[:80]!r}.", hint="`fa factories` lists them.")
     change.tables.remove_factory(command.name)
     change.note(command.at, "factory.removed", "info", f"factory/{command.name}", f"removed by {command.by}")
@@ -88,7 +105,8 @@ def awaited(node: str) -> str:
 
 def node_came(change: Change, command: c.NodeCame) -> None:
     _not_awaited(change, command.node)
-    clear_alert(change, c.ClearAlert("node.lost", f"node/{command.node}", command.at))
+    for kind in ("node.lost", "publish.stuck"):  # who comes back has its time again
+        clear_alert(change, c.ClearAlert(kind, f"node/{command.node}", command.at))
 
 
 def _not_awaited(change: Change, node: str) -> None:
@@ -135,6 +153,10 @@ def _drained(node: str) -> str:
 
 
 def remove_node(change: Change, command: c.RemoveNode) -> NodeRow:
+    """Asked again, it is done: the first answer may have been lost."""
+    known = change.tables.node(command.node)
+    if known and known.removed_at is not None:
+        return known
     row = _node(change, command.node)
     if any(task.node == row.name for task in change.tables.active_tasks()):
         raise Conflict(f"Node {row.name} still runs work.", hint=f"First `fa node drain {row.name}`.")

@@ -35,9 +35,13 @@ def test_a_factory_gets_a_version_for_each_text(book: Book) -> None:
     second = book.do(c.SaveFactory(ONE + "cost = 2\n", AT, "ann", expected=1))
     assert (second.name, second.version) == ("one", 2)
     assert book.do(c.SaveFactory(second.text, AT + 1)) == second
+    for seen in (1, 2):
+        assert book.do(c.SaveFactory(second.text, AT + 1, expected=seen)) == second, "sent again, it is done"
     assert book.events() == [], "nothing changed"
     with pytest.raises(Stale):
         book.do(c.SaveFactory(ONE, AT, expected=1))
+    with pytest.raises(Stale):
+        book.do(c.SaveFactory(second.text, AT, expected=0))
     with pytest.raises(Stale):
         book.do(c.SaveFactory(ONE, AT, expected=0))
     with pytest.raises(Unprocessable):
@@ -47,8 +51,11 @@ def test_a_factory_gets_a_version_for_each_text(book: Book) -> None:
 def test_a_removed_factory_keeps_its_versions(book: Book) -> None:
     job = book.submit()
     book.do(c.RemoveFactory("one", AT))
-    with pytest.raises(NotFound, match="no factory 'one'"):
-        book.do(c.RemoveFactory("one", AT))
+    book.events()
+    book.do(c.RemoveFactory("one", AT))
+    assert book.events() == [], "it is done"
+    with pytest.raises(NotFound, match="no factory 'none'"):
+        book.do(c.RemoveFactory("none", AT))
     (order,) = book.dispatch()
     assert order.job == job.id
     assert book.do(c.SaveFactory(ONE, AT, expected=0)).version == 2
@@ -75,7 +82,9 @@ def test_a_node_joins_moves_and_goes(book: Book) -> None:
     assert book.events() == []
     removed = book.do(c.RemoveNode("a", AT + 1, "ann"))
     assert removed.removed_at == AT + 1
-    for command in (c.RemoveNode("a", AT), c.SetNodeMode("a", NodeMode.UP, AT), c.RemoveNode("zz", AT)):
+    book.events()
+    assert (book.do(c.RemoveNode("a", AT + 5, "bob")), book.events()) == (removed, []), "asked again, it is done"
+    for command in (c.SetNodeMode("a", NodeMode.UP, AT), c.RemoveNode("zz", AT)):
         with pytest.raises(NotFound, match="no node"):
             book.do(command)
     again = book.do(c.PutNode(replace(row("a"), joined_at=AT + 2), AT + 2))

@@ -98,7 +98,8 @@ async def test_nodes_are_steered(one: Site) -> None:
     assert (await one.call("DELETE", "/v1/nodes/a"))[1]["code"] == "conflict", "it leads: hand over first"
     one.node.store.apply(PutNode(NodeRow("b", NodeMode.UP, "", 1), 1))
     assert (await one.call("DELETE", "/v1/nodes/b"))[1] == {"removed": "b"}
-    assert (await one.post("/v1/nodes/b/remove"))[0] == 404
+    assert (await one.post("/v1/nodes/b/remove")) == (200, {"removed": "b"}), "it is"
+    assert (await one.post("/v1/nodes/z/remove"))[0] == 404
 
 
 async def test_no_node_is_removed_whose_vote_the_majority_needs(one: Site) -> None:

@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest_asyncio
 
-from fa.core.commands import Dispatch
+from fa.core.commands import Dispatch, PutNode
+from fa.core.model import NodeMode, NodeRow
 from fa.errors import Unavailable
 from fa.node.authority import TlsFiles, host_of, peer_context
 from fa.node.clock import wall_ms
-from tests.node.api.fake import ARRAY_ID, STANDING, Site, member, site
+from tests.node.api.fake import ARRAY_ID, FACTORY, STANDING, Site, member, site
 from tests.node.api.test_stream import Watcher
 
+NEW = FACTORY.replace('name = "proxy"', 'name = "new"', 1)
 JOB = {"source": "san:in/a.mxf", "factory": "proxy"}
 
 
@@ -192,6 +194,30 @@ async def test_a_submit_that_got_lost_is_not_done_again_by_the_node_that_then_le
     pair.lead(pair.b, 8)
     assert (await asked)["id"] == 1
     assert (await pair.b.get("/v1/status"))[1]["jobs"]["queued"] == 1
+
+
+async def test_what_got_lost_and_is_sent_again_is_answered_as_it_was_done(pair: Pair) -> None:
+    """The node sends these again by itself: who asked must not hear that it failed, which it did not."""
+    real = pair.a.node.ask
+
+    async def done_but_lost(command: Any) -> Any:
+        await real(command)
+        pair.a.node.ask = real  # type: ignore[method-assign]
+        raise Unavailable("The answer was lost.")
+
+    pair.a.node.store.apply(PutNode(NodeRow("c", NodeMode.UP, "https://x:1", 1, index=3), 1))
+    changes = (
+        ("PUT", "/v1/factories/proxy", {"data": f"{FACTORY}# 2\n", "headers": {"If-Match": '"1"'}}),
+        ("PUT", "/v1/factories/new", {"data": NEW, "headers": {"If-None-Match": "*"}}),
+        ("DELETE", "/v1/factories/new", {}),
+        ("POST", "/v1/nodes/c/remove", {}),
+    )
+    for method, path, more in changes:
+        pair.a.node.ask = done_but_lost  # type: ignore[method-assign]
+        status, answer = await pair.b.call(method, path, **more)
+        assert status == 200, (method, path, answer)
+        assert pair.a.node.ask == real
+    assert (await pair.a.get("/v1/factories/proxy"))[1]["version"] == 2
 
 
 async def test_two_submits_are_two_whatever_the_client_calls_them(pair: Pair) -> None:
