@@ -10,7 +10,7 @@ from fa.core import work as w
 from fa.core.crew import Crew, Effects
 from fa.core.ledger import Outcome
 from fa.core.ledger_attempts import Refused
-from fa.core.model import Cause
+from fa.core.model import Cause, Group
 from fa.core.runs import Runs
 from fa.core.scheduling import why_never, why_not_now
 from fa.core.work import Key, Moment, Report, ReportKind
@@ -25,6 +25,7 @@ class Reporting:
         self._in_flight: set[tuple[Key, ReportKind]] = set()
         self._waiting: list[Report] = []
         self._share_at: float | None = None
+        crew.health.able = self._able
 
     @property
     def deadline(self) -> float | None:
@@ -42,6 +43,8 @@ class Reporting:
         if command is None:
             return [_heard(report)]
         self._in_flight.add(flight)
+        if (run := self._crew.runs.get(report.key)) and run.group:
+            self._crew.health.expect(report.task, run.group)
         if report.kind is ReportKind.PUBLISHED and self._crew.runs.shares(report.key):
             self._waiting.append(report)
             self._share_at = self._share_at or now.mono + SHARE_WITHIN
@@ -66,8 +69,11 @@ class Reporting:
         run = self._crew.runs.get(report.key)
         if run is None or run.group is None:
             return False
-        others = [view for view in self._crew.views() if view.name != run.node]
-        return any(why_never(run.group, view) is None and why_not_now(run.group, view) is None for view in others)
+        return bool(self._able(run.group) - {run.node})
+
+    def _able(self, group: Group) -> frozenset[str]:
+        able = (view for view in self._crew.views() if not (why_never(group, view) or why_not_now(group, view)))
+        return frozenset(view.name for view in able)
 
     def _commit(self, report: Report, command: c.Command) -> Effects:
         return self._crew.commit(command, lambda done, _: self._carried(report, done.result))
@@ -81,6 +87,7 @@ class Reporting:
     def _carried(self, report: Report, result: Outcome | FaError) -> Effects:
         """A grant is answered by itself, a refused one by `Stop`. After trouble of the store the node reports again."""
         self._in_flight.discard((report.key, report.kind))
+        self._crew.health.expect_no_more(report.task)
         if isinstance(result, Refused):
             return [w.Tell(report.node, w.Stop(*report.key, result.detail))]
         settled = isinstance(result, Outcome | Conflict)
