@@ -23,6 +23,7 @@ from fa.core.work import Key, Moment
 About = tuple[str, str]  # kind and subject of an alert
 Alarm = c.NodeCame | c.RaiseAlert | c.ClearAlert
 PUBLISH_PATIENCE = 10.0  # seconds for a node to carry out a grant before others are asked as well
+STUCK_AFTER = 300.0  # seconds after which people are told of a publish that does not end
 ILL_PATIENCE = 5.0  # seconds that a volume may be in trouble before the attempts that need it are given to others
 LOOKS = 6  # for lost nodes, in the time after which one is lost; a look that comes later than the next: we slept
 
@@ -50,6 +51,10 @@ class Attendance:
         """Everybody is believed to be there from now on, until silent for `lost_after`."""
         for member in self._crew.members:
             member.seen_at = now.mono
+        for run in self._crew.runs.granted():
+            node = self._crew.member(run.node)
+            if node is not None and not node.stuck:
+                node.stuck = None
         self._look_at = now.mono + self._every
         self._help_at = now.mono
 
@@ -59,7 +64,8 @@ class Attendance:
         self._crew.know(row, now)
         effects: Effects = []
         if row.removed_at is not None and member is not None:
-            self._forget(f"node/{row.name}")
+            node = f"node/{row.name}"
+            self._forget({about for about in self._said if about[1] == node or about[1].startswith(f"{node}/")})
             for volume in sorted(member.ill or ()):
                 effects += self._say(c.ClearAlert("volume.ill", f"node/{row.name}/{volume}", now.wall))
         return effects
@@ -87,6 +93,8 @@ class Attendance:
 
     def _there_again(self, member: Member, now: Moment) -> Effects:
         member.lost, member.known, self._crew.wanted = False, True, True
+        member.came_at, member.stuck = now.mono, False
+        self._forget({("publish.stuck", f"node/{member.name}")})
         return self._say(c.NodeCame(member.name, now.wall))
 
     def _reconcile(self, member: Member, beat: w.WorkBeat, now: Moment) -> Effects:
@@ -210,12 +218,11 @@ class Attendance:
             effects += self._say(self._said[about])
         return effects
 
-    def _forget(self, node: str) -> None:
-        """What the store has cleared by itself."""
-        gone = {about for about in self._said if about[1] == node or about[1].startswith(f"{node}/")}
+    def _forget(self, gone: set[About]) -> None:
+        """What the store clears by itself."""
         self._unsaid -= gone
         for about in gone:
-            del self._said[about]
+            self._said.pop(about, None)
 
     # --- work that its node does not end ---
 
@@ -226,6 +233,8 @@ class Attendance:
             self._help_at = later
             if self._is_away(run.node) or now.mono >= run.granted_at + PUBLISH_PATIENCE:
                 effects += self._ask_another(run)
+        for member in self._crew.members:
+            effects += self._tell_of_stuck(member, now)
         for node in self._crew.runs.nodes():
             if self._is_away(node):
                 self._help_at = later
@@ -235,6 +244,21 @@ class Attendance:
                 self._help_at = later
                 effects += self._give_away_stuck(member, now)
         return effects
+
+    def _tell_of_stuck(self, member: Member, now: Moment) -> Effects:
+        """A publish whose node is gone, with a volume that no other has, cannot be settled: that node might come back
+        and rename. So it waits for people."""
+        granted = [run for run in self._crew.runs.on(member.name) if run.granted]
+        stuck = [run for run in granted if now.mono >= max(run.granted_at, member.came_at) + STUCK_AFTER]
+        if member.stuck or (granted and member.stuck is None):
+            self._help_at = now.mono + RESEND_AFTER
+        if stuck and not member.stuck:
+            member.stuck = True
+            return self._say(c.RaiseAlert("publish.stuck", f"node/{member.name}", _why_stuck(member, stuck), now.wall))
+        if (member.stuck and not stuck) or (member.stuck is None and not granted):
+            member.stuck = False
+            return self._say(c.ClearAlert("publish.stuck", f"node/{member.name}", now.wall))
+        return []
 
     def _give_away_stuck(self, member: Member, now: Moment) -> Effects:
         """What needs a volume that is in trouble there, and only there: another node could do it."""
@@ -300,6 +324,16 @@ class Attendance:
             return []
 
         return self._crew.commit(c.GiveAway(keys, reason, now.wall), done)
+
+
+def _why_stuck(member: Member, stuck: list[Run]) -> str:
+    volumes = sorted({run.output.path.partition(":")[0] for run in stuck if run.output})
+    why = "is lost" if member.lost else "does not end it"
+    what = "1 granted output is" if len(stuck) == 1 else f"{len(stuck)} granted outputs are"
+    return (
+        f"{what} not published after {STUCK_AFTER / 60:g} minutes, the first of task {stuck[0].task}: "
+        f"{member.name} {why}. That ends when {member.name} or another node has volume {', '.join(volumes)} again"
+    )
 
 
 def _about(alarm: Alarm) -> About:

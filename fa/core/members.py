@@ -35,6 +35,8 @@ class Member:
     lost: bool = False
     known: bool = False
     drained: bool = False
+    came_at: float = 0.0  # when it was first heard of, or again
+    stuck: bool | None = False  # whether people are told that its publishes do not end; None: by an earlier coordinator
     ill: dict[str, str] | None = None
     ill_since: dict[str, float] = field(default_factory=dict)
     progress: tuple[Running, ...] = ()
