@@ -25,7 +25,7 @@ async def why(call: Call) -> Answer:
         group = await call.gateway.readers.group(task.group)
         assert group is not None, "a task has its group"
         held_back = await _held_back(call, task, group, views)
-        tasks.append(why_task(task, group, views, held_back))
+        tasks.append(why_task(task, group, views, held_back, call.at))
     never = any(task.never for task in tasks)
     return Answer(s.WhyShape(row.job.id, row.job.state.value, sentence(row.job, tasks), never, tasks))
 
@@ -44,14 +44,36 @@ async def _held_back(call: Call, task: Task, group: Group, views: Sequence[NodeV
     return board.held_back(group.slot_class)
 
 
-def why_task(task: Task, group: Group, views: Sequence[NodeView], held_back: Collection[str] = ()) -> s.WhyTask:
-    """What keeps one task; nodes are looked at only while it waits for one."""
+def why_task(
+    task: Task, group: Group, views: Sequence[NodeView], held_back: Collection[str] = (), at: int = 0
+) -> s.WhyTask:
+    """What keeps one task; nodes are looked at only while it waits for one. `at`: the time (ms)."""
     nodes, never = [], False
     if task.state in (TaskState.QUEUED, TaskState.HELD):
         blocked = still_blocked(group, views, task.priority, task.blocked)
         nodes = [_node(why_not(group, view, task.priority, blocked, view.name in held_back), view) for view in views]
         never = all(why_never(group, view, task.priority) is not None for view in views)
-    return s.WhyTask(task.product, task.state.value, _task_sentence(task, nodes, never), never, nodes)
+    text = _task_sentence(task, nodes, never, at)
+    if task.state is TaskState.PUBLISHING:
+        text = _publisher(task, views)
+    return s.WhyTask(task.product, task.state.value, text, never, nodes)
+
+
+def _publisher(task: Task, views: Sequence[NodeView]) -> str:
+    """Whoever has the volume may end it, once its own node does not."""
+    volume = task.destination.partition(":")[0]
+    need = f"volume:{volume}"
+    own = next((view for view in views if view.name == task.node and view.up), None)
+    if own and need in own.offers:
+        return f"runs on {task.node}"
+    ill = dict(own.unhealthy).get(need) if own else None
+    trouble = f"has no volume {volume}" + (f" ({ill})" if ill else "") if own else "is lost"
+    others = [view.name for view in views if view.up and need in view.offers]
+    if others:
+        then = f"{', '.join(others)} {'is' if len(others) == 1 else 'are'} asked to do it"
+    else:
+        then = f"no node that is there has volume {volume}"
+    return f"{task.node} is to publish its output and {trouble}; {then}"
 
 
 def _node(reason: Reason | None, view: NodeView) -> s.WhyNode:
@@ -60,7 +82,7 @@ def _node(reason: Reason | None, view: NodeView) -> s.WhyNode:
     return s.WhyNode(view.name, reason.why.value, reason.text, reason.passes)
 
 
-def _task_sentence(task: Task, nodes: Sequence[s.WhyNode], never: bool) -> str:
+def _task_sentence(task: Task, nodes: Sequence[s.WhyNode], never: bool, at: int) -> str:
     if task.state in FINAL:
         return f"is {task.state}" + (f": {task.error}" if task.error else "")
     if task.node and not nodes:
@@ -70,7 +92,7 @@ def _task_sentence(task: Task, nodes: Sequence[s.WhyNode], never: bool) -> str:
         return f"can never run as the array is set up: {told}"
     if task.state is TaskState.HELD:
         return "is held: release it to let it start" + (f" ({task.error})" if task.error else "")
-    if task.deferred_until is not None:
+    if task.deferred_until is not None and at < task.deferred_until:
         return f"is deferred until {stamp(task.deferred_until)}" + (f": {task.error}" if task.error else "")
     if any(node.why is None for node in nodes):
         return "starts as soon as it is its turn"
