@@ -16,7 +16,7 @@ from tests.core.desk import Desk
 PRODUCT = (
     '[[products]]\nname="{name}"\npreset="h264-mp4"\ndestination="san:out/{{job}}-{{product}}.mp4"\nslot="{slot}"\n'
 )
-BOTH = 'name="both"\n' + PRODUCT.format(name="proxy", slot="cpu") + PRODUCT.format(name="master", slot="gpu")
+BOTH = 'name="both"\n' + PRODUCT.format(name="proxy", slot="cpu") + PRODUCT.format(name="mezzanine", slot="gpu")
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def quarantined(desk: Desk) -> list[tuple[str, str]]:
 
 
 def test_other_products_of_the_factory_that_succeed_elsewhere_prove_nothing(desk: Desk) -> None:
-    """Masters need the only gpu: whoever quarantines it ends them."""
+    """Mezzanines need the only gpu: whoever quarantines it ends them."""
     come(desk, "a", "cpu")
     come(desk, "b", "gpu")
     serve(desk, "b", "both")
