@@ -29,7 +29,7 @@ from fa.core.commands import (
 )
 from fa.core.lifecycle import TaskEvent, TaskState
 from fa.core.losses import HELD_AFTER, hold, losses_of
-from fa.core.model import Attempt, AttemptState, Cause, FactoryVersion, Group, Job, NodeMode, Task
+from fa.core.model import Attempt, AttemptState, Cause, FactoryVersion, Group, Job, NodeMode, NodeView, Task
 from fa.core.recipe_path import RESERVED_FOLDER
 from fa.core.scheduling import Board, still_blocked
 from fa.errors import Conflict
@@ -42,6 +42,10 @@ DOUBTED = frozenset({Cause.VIEW, Cause.VERDICT})  # what two nodes must say befo
 LOOK_BACK = 16  # attempts of a task that are asked whether another node said the same
 HEADS_AT_ONCE = 4  # read of a group's queue per query, once its first one was given away
 LOOK_PAST_MAX = 64  # heads of one group that are kept from the open nodes, in one round: the queue may be full of them
+LOOK_PAST_MORE = (
+    800  # beyond that, of all groups; a sick node fails no more before others try: see `health.UNDECIDED_MAX`
+)
+PAST_AT_ONCE = 32  # read per query meanwhile
 WOKEN_AT_ONCE = 1000  # deferred tasks per commit
 
 _WORDS_OF_PROGRAM = re.compile(r"[:(]|\d")
@@ -69,13 +73,10 @@ def dispatch(change: Change, command: Dispatch) -> Dispatched:
     give = _Assignments(change, command)
     if board.has_room():
         queue = _Heads(change, board)
+        places = _Places(board, command.nodes, give)
         while len(give.orders) < command.limit and (head := queue.pop()):
             group, task = head
-            blocked = still_blocked(group, command.nodes, task.priority, task.blocked)
-            node = board.place(group, task.priority, blocked)
-            while node and not give.takes_work(node):
-                board.close(node)
-                node = board.place(group, task.priority, blocked)
+            node, blocked = places.find(group, task)
             if node:
                 give.order(task, group, node)
                 if not board.has_room():
@@ -96,6 +97,34 @@ def _wake_deferred(change: Change, at: int) -> int | None:
     return change.tables.next_deferred()
 
 
+class _Places:
+    """Finds nodes for heads. Slots only fill in one round: what is kept from the same nodes as one that found none
+    finds none either, and costs nothing."""
+
+    def __init__(self, board: Board, nodes: Sequence[NodeView], give: _Assignments) -> None:
+        self._board = board
+        self._nodes = nodes
+        self._give = give
+        self._blocked: dict[tuple[int, int, tuple[str, ...]], tuple[str, ...]] = {}
+        self._in_vain: set[tuple[int, int, tuple[str, ...]]] = set()
+
+    def find(self, group: Group, task: Task) -> tuple[str | None, tuple[str, ...]]:
+        """A node with the slots for it taken, or None; and the nodes that it is kept from."""
+        key = (group.id, task.priority, task.blocked)
+        if key in self._in_vain:
+            return None, self._blocked[key]
+        if key not in self._blocked:
+            self._blocked[key] = still_blocked(group, self._nodes, task.priority, task.blocked)
+        blocked = self._blocked[key]
+        node = self._board.place(group, task.priority, blocked)
+        while node and not self._give.takes_work(node):
+            self._board.close(node)
+            node = self._board.place(group, task.priority, blocked)
+        if node is None:
+            self._in_vain.add(key)
+        return node, blocked
+
+
 class _Heads:
     """The queue of the whole array, looked at through the head of each group that some node may run now.
 
@@ -108,6 +137,7 @@ class _Heads:
         self._groups: dict[int, Group] = {}
         self._ahead: dict[int, list[Task]] = {}
         self._passed: Counter[int] = Counter()  # heads looked past, by group
+        self._more = LOOK_PAST_MORE
         for group in self._tables.waiting_groups():
             if board.able(group):
                 self._groups[group.id] = group
@@ -119,16 +149,19 @@ class _Heads:
         _, _, group = heapq.heappop(self._heap)
         return self._groups[group], self._ahead[group].pop(0)
 
-    def advance(self, group: Group, done: Task) -> None:
+    def advance(self, group: Group, done: Task, at_once: int = 0) -> None:
         """Look at the one behind."""
-        ahead = self._ahead[group.id] or self._tables.heads(group.id, HEADS_AT_ONCE, after=done)
+        ahead = self._ahead[group.id] or self._tables.heads(group.id, at_once or HEADS_AT_ONCE, after=done)
         self._push(group.id, ahead)
 
     def look_past(self, group: Group, kept: Task) -> None:
         """The same, but not for ever."""
         self._passed[group.id] += 1
-        if self._passed[group.id] < LOOK_PAST_MAX:
-            self.advance(group, kept)
+        if self._passed[group.id] >= LOOK_PAST_MAX:
+            if not self._more:
+                return
+            self._more -= 1
+        self.advance(group, kept, PAST_AT_ONCE)
 
     def _push(self, group: int, tasks: Sequence[Task]) -> None:
         ahead = list(tasks)

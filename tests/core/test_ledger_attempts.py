@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from fa.core.commands import JobAction
 from fa.core.ledger_attempts import BACKOFF_LONGEST_MS, ROOM_LONGEST_MS, Refused
 from fa.core.lifecycle import JobState, TaskState
 from fa.core.model import AttemptState, Cause, FactoryVersion, NewJob, NodeMode, Output, Reserve, Spare, Task
+from fa.core.scheduling import still_blocked
 from fa.errors import Conflict
 from fa.node.active import active_of
 from tests.core.book import AT, ONE, Book, view
@@ -114,7 +116,8 @@ def test_one_that_is_kept_from_the_open_node_does_not_stop_those_behind_it(book:
 
 
 def test_a_queue_full_of_those_is_not_walked_to_its_end(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_attempts, "LOOK_PAST_MAX", 3)
+    monkeypatch.setattr(ledger_attempts, "LOOK_PAST_MAX", 2)
+    monkeypatch.setattr(ledger_attempts, "LOOK_PAST_MORE", 1)
     for _ in range(6):
         book.submit()
     for order in book.dispatch(view("a", slots=6))[:5]:
@@ -123,6 +126,25 @@ def test_a_queue_full_of_those_is_not_walked_to_its_end(book: Book, monkeypatch:
     book.do(c.GiveAway(((6, 1),), "lost", AT))
     assert book.dispatch(view("a"), full, at=AT + 10**6) == ()
     assert len(book.dispatch(view("b", slots=6), at=AT + 10**6)) == 6
+
+
+def test_a_node_that_failed_many_is_not_idle_when_it_is_well_again(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its disk was away for a minute: what it failed waits for the other node, what was never tried does not."""
+    asked = []
+
+    def counted(*args: Any) -> tuple[str, ...]:
+        asked.append(args)
+        return still_blocked(*args)
+
+    for _ in range(70):
+        book.submit()
+    for order in book.dispatch(view("a", slots=70), limit=70):
+        book.fail(order)
+    new = [book.submit().id for _ in range(3)]
+    full = view("b", used=(("cpu", 2, 50),))
+    monkeypatch.setattr(ledger_attempts, "still_blocked", counted)
+    assert [order.job for order in book.dispatch(view("a", slots=4), full, at=AT + 10**6)] == new
+    assert len(asked) == 2, "once for all that are kept from the same nodes, once for those that are kept from none"
 
 
 # --- publish ---
