@@ -27,6 +27,8 @@ class Clients:
     def submit(self) -> None:
         rng = self._world.rng
         factory = rng.choice(("one", "one", "two", "big", "again"))
+        if self._world.wide and rng.random() < 0.5:
+            factory = f"{rng.choice(('cpu', 'gpu'))}-{rng.choice((2, 3, 4))}"
         jobs = tuple(
             NewJob(f"san:in/{number}.mxf", factory, priority=rng.choice((None, 0, 50, 75, 100)))
             for number in range(rng.choice((1, 1, 3)))

@@ -66,16 +66,36 @@ class Faults:
         if world.leader is None or world.nodes[world.leader].reign != world.reign:
             world.lead(world.rng.choice(sorted(world.nodes)))
         world.after(0.5, world.new_view)
+        if world.wide:
+            self._hang_one_for_good()
         self._lose_one_for_good()
 
     def _lose_one_for_good(self) -> None:
         """A server that never comes back: what it ran is for the others."""
         world = self._world
-        others = sorted(set(world.nodes) - {world.leader})
+        others = self._spare()
         if len(others) >= 2 and world.rng.random() < 0.3:
             lost = world.nodes[world.rng.choice(others)]
             world.checks.touched.add(lost.name)
             lost.crash()
+
+    def _hang_one_for_good(self) -> None:
+        """A mount that never answers again, perhaps of a node that was started anew before it did not."""
+        world = self._world
+        node = world.nodes[world.rng.choice(sorted(set(world.nodes) - {"a"}))]
+        if world.rng.random() < 0.5:
+            world.checks.touched.add(node.name)
+            if world.rng.random() < 0.5 and node.name != world.leader:
+                node.crash()
+                node.start()
+            node.hung = node.hangs_for_good = True
+            node.offer()
+            world.counts["hung for good"] += 1
+
+    def _spare(self) -> list[str]:
+        """Without whom everything can still be done."""
+        world = self._world
+        return sorted(set(world.nodes) - {world.leader} - ({"a"} if world.wide else set()))
 
     # --- victims ---
 
@@ -169,7 +189,7 @@ class Faults:
             self._world.after(self._world.rng.choice((1.0, 5.0, 20.0)), self._mend, node)
 
     def _mend(self, node: Node) -> None:
-        if node.alive and node.hung:
+        if node.alive and node.hung and not node.hangs_for_good:
             node.hung = False
             node.offer()
 

@@ -20,6 +20,7 @@ from fa.core import (
     ledger_attempts,
     members,
     reporting,
+    scheduling,
     worker,
 )
 from fa.core import commands as c
@@ -209,7 +210,7 @@ def _no_look_back() -> Any:
 
 def _one_view() -> Any:
     """What one node sees of a volume is believed at once."""
-    return patch.object(ledger_attempts, "_said_another", lambda change_, task, node, error: True)
+    return patch.object(ledger_attempts, "_said_another", lambda *_: True)
 
 
 def _late_beats() -> Any:
@@ -226,6 +227,22 @@ def _endless_delivery() -> Any:
     return _all(patch.object(members, "holders", holding), patch.object(worker, "holders", holding))
 
 
+def _endless_patience() -> Any:
+    """A grant that is told again has its time again."""
+    honest = attendance.Attendance.tell
+
+    def tell(self: Any, run: Any, now: w.Moment) -> Any:
+        run.granted_at = now.mono
+        return honest(self, run, now)
+
+    return patch.object(attendance.Attendance, "tell", tell)
+
+
+def _urgent_elsewhere() -> Any:
+    """Slots that are kept for others count as slots to wait for."""
+    return patch.object(scheduling, "slots_ever", lambda node, kind, priority: scheduling.slots_of(node, kind))
+
+
 MUTANTS = (
     Mutant("grant_early", "R9: a grant is told only once it is committed", _grant_early),
     Mutant("regrant_timeout", "R9: a granted attempt is settled before the task is given again", _regrant_timeout),
@@ -237,6 +254,8 @@ MUTANTS = (
     Mutant("sleeper", "a coordinator that slept cannot tell who is lost", _sleeper),
     Mutant("lonely", "a coordinator without a majority cannot tell who is lost", _lonely),
     Mutant("slots_at_once", "slots are open when the process is gone", _slots_at_once),
+    Mutant("endless_patience", "a publish that hangs is offered to others", _endless_patience),
+    Mutant("urgent_elsewhere", "nobody waits for slots that are kept from it", _urgent_elsewhere),
     Mutant("endless_delivery", "behind a destination that hangs no work piles up", _endless_delivery),
     Mutant("forgetful_view", "a reign goes on in a new view", _forgetful_view),
     Mutant("by_age_only", "highest priority first", _by_age_only),

@@ -54,7 +54,7 @@ class Node:
         self.view = view
         self.boot = 0
         self.reign = 0  # in which it leads, for all that it knows
-        self.alive = self.paused = self.hung = False
+        self.alive = self.paused = self.hung = self.hangs_for_good = False
         self.fails = 0.0
         self.shelf: dict[w.Key, w.Report] = {}
         self.processes: dict[w.Key, Process] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
@@ -29,6 +29,14 @@ FACTORIES = (
     f'name = "big"\n{PRODUCT.format("p")}cost = 2\n',
     f'name = "again"\nreplace = true\n{PRODUCT.format("p")}',
 )
+
+
+WIDE = tuple(
+    f'name = "{kind}-{cost}"\n{PRODUCT.format("p")}cost = {cost}\nslot = "{kind}"\n'
+    for cost in (2, 3, 4)
+    for kind in ("cpu", "gpu")
+)
+RESERVES = ((), (Reserve(75, 1),), (Reserve(75, 4),), (Reserve(75, 4), Reserve(75, 4, "gpu")))
 
 
 @dataclass(slots=True)
@@ -57,17 +65,30 @@ def run_seed(seed: int, trace: bool = False, prepare: Callable[[World], None] | 
 
 
 def build(world: World) -> None:
-    rng = world.rng
-    for name in "abcde"[: rng.choice((1, 2, 3, 3, 4, 5))]:
-        slots = rng.choice((1, 2, 2, 4))
-        reserve = (Reserve(75, 1),) if rng.random() < 0.2 and slots > 2 else ()
-        world.nodes[name] = Node(world, NodeView(name, (("cpu", max(2, slots)),), offers=OFFERS, reserve=reserve))
+    world.wide = world.rng.random() < 0.4
+    for view in _wide(world.rng) if world.wide else _plain(world.rng):
+        world.nodes[view.name] = Node(world, view)
     world.epoch = 1
     world.store.change_hands("", 1)
-    for text in FACTORIES:
+    for text in FACTORIES + (WIDE if world.wide else ()):
         world.store.execute(c.SaveFactory(text, 1))
     for index, name in enumerate(sorted(world.nodes)):
         world.store.execute(c.PutNode(NodeRow(name, NodeMode.UP, f"https://{name}", 1, index=index), 1))
+
+
+def _plain(rng: Random) -> Iterator[NodeView]:
+    for name in "abcde"[: rng.choice((1, 2, 3, 3, 4, 5))]:
+        slots = rng.choice((1, 2, 2, 4))
+        reserve = (Reserve(75, 1),) if rng.random() < 0.2 and slots > 2 else ()
+        yield NodeView(name, (("cpu", max(2, slots)),), offers=OFFERS, reserve=reserve)
+
+
+def _wide(rng: Random) -> Iterator[NodeView]:
+    """Two classes of slots, and reserves of any size; node a can do whatever is asked."""
+    yield NodeView("a", (("cpu", 4), ("gpu", 4)), offers=OFFERS)
+    for name in "bcd"[: rng.choice((1, 2, 2, 3))]:
+        slots = (("cpu", rng.choice((1, 2, 4))), ("gpu", rng.choice((0, 2, 4))))
+        yield NodeView(name, slots, offers=OFFERS, reserve=rng.choice(RESERVES))
 
 
 def _live_through(world: World) -> None:

@@ -29,7 +29,7 @@ def test_seeds_hold() -> None:
         result = run_seed(seed)
         counts += result.counts
         assert not result.violation, f"seed {seed}: {result.violation}; replay: {replay(seed)}"
-    happened = ("renames", "take-overs", "views", "kept unanswered", "withdrawn")
+    happened = ("renames", "take-overs", "views", "kept unanswered", "withdrawn", "hung for good")
     assert all(counts[what] for what in happened), f"too little happens: {counts}"
 
 

@@ -36,6 +36,7 @@ class World:
         self.epoch = self.reign = 0
         self.cut: set[frozenset[str]] = set()  # pairs that cannot talk
         self.loss = self.doubles = self.late = 0.0
+        self.wide = False  # with tasks of several costs, two classes of slots, reserves of any size
         self._trace = trace
         self._heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._number = 0
