@@ -78,10 +78,11 @@ class Membership:
             self._links.send_all(roster)
 
     def _leaving(self, members: Set[str]) -> list[RosterEntry]:
-        """Who was removed and votes still: it keeps its link, for its own vote may be needed to take it away."""
+        """Who was removed and still votes, or is still needed as a copy: it keeps its link until it is replaced, for
+        its own word may be asked for that."""
         status = self._array.status()
-        voters = {*status.voters, *status.settled} - members
-        return [entry for name, entry in sorted(self._members.items()) if name in voters]
+        needed = {*status.voters, *status.settled, *status.in_sync} - members
+        return [entry for name, entry in sorted(self._members.items()) if name in needed]
 
     def told(self, peer: str, roster: Roster) -> None:
         """Only the coordinator tells, and nobody listens to an older one."""

@@ -41,7 +41,7 @@ class Site:
         self.serving = True
         listen = "127.0.0.1:97"
         self.settings = Settings(Array("test", "1"), Node("a", listen))
-        self.status = SimpleNamespace(voters=voters, settled=voters, epoch=7, coordinator="a")
+        self.status = SimpleNamespace(voters=voters, settled=voters, in_sync=("a",), epoch=7, coordinator="a")
         array: Any = SimpleNamespace(status=lambda: self.status, is_up=lambda name: name not in self.refused)
         links: Any = SimpleNamespace(know=self.known.append, send_all=self.sent.append)
         window: Any = SimpleNamespace(
@@ -117,6 +117,18 @@ async def test_a_removed_node_keeps_its_link_until_its_vote_is_gone(tmp_path: Pa
     site.status.voters = ("a", "c")  # the change is open: a majority of the voters before it must agree as well
     site.membership.saw(carried(row("c")))
     assert site.told() == ["a", "b", "c"]
+    site.answer(("a", "c"))
+    assert site.told() == ["a", "c"]
+
+
+async def test_a_removed_node_keeps_its_link_while_it_is_needed_as_a_copy(tmp_path: Path) -> None:
+    """With min_insync = 2: until another one has taken its place."""
+    site = Site(tmp_path, row("a"), row("b"), row("c"), voters=("a", "c"))
+    site.membership.saw(carried(row("c")))
+    site.rows, site.status.in_sync = (row("a"), row("b", removed=9), row("c")), ("a", "b")
+    site.membership.saw(carried(site.rows[1]))
+    assert site.told() == ["a", "b", "c"]
+    site.status.in_sync = ("a", "c")
     site.answer(("a", "c"))
     assert site.told() == ["a", "c"]
 
