@@ -27,7 +27,7 @@ from aiohttp import web
 from fa.core import array_events as av
 from fa.core.array_messages import Append, Hello
 from fa.core.work import Told
-from fa.errors import FaError, Forbidden, Unavailable
+from fa.errors import FaError, Forbidden, Unauthorized, Unavailable
 from fa.node.authority import host_of, identity_of
 from fa.node.wire import FRAME_BYTES_MAX, PROTOCOL, Roster, RosterEntry, decode, encode, is_work
 from fa.replication.envelope import Envelope
@@ -248,7 +248,7 @@ class Links:
                 await asyncio.sleep(REFUSED_WAIT)
             except aiohttp.WSServerHandshakeError as error:
                 log.debug("%s lets no node of that name in: %s", peer, error)
-                if error.status == Forbidden.status:
+                if error.status in (Forbidden.status, Unauthorized.status):  # of its links, or of its API before them
                     self._post(av.NotLetIn(peer, f"it knows no node {self._name}"))
             except (aiohttp.ClientError, OSError, FaError, TimeoutError) as error:
                 log.debug("no link to %s: %s", peer, error)

@@ -141,6 +141,19 @@ async def test_both_ways_and_in_order(tmp_path):
         assert [event.message for event in b.was_told(av.Received)] == sent
 
 
+async def test_who_is_turned_away_at_the_door_of_the_api_is_told(tmp_path, monkeypatch):
+    """A node knows its members by their certificates before it looks at where a request goes."""
+
+    async def turned_away(given):
+        raise web.HTTPUnauthorized
+
+    monkeypatch.setattr(Links, "accept", lambda self, *given: turned_away(given))
+    async with two(tmp_path) as (a, b):
+        a.links.know({"b": b.entry})
+        await until(lambda: a.was_told(av.NotLetIn))
+        assert a.was_told(av.NotLetIn)[0] == av.NotLetIn("b", "it knows no node a")
+
+
 async def test_who_is_not_a_member_is_not_let_in_and_told(tmp_path):
     async with two(tmp_path) as (a, b):
         a.links.know({"b": b.entry})
