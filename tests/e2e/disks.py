@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fa.replication.durable import sync_folder
 from tests.e2e import kit
 
 ON_DISK = ("store", "replica", "vote", "reports")
@@ -66,6 +67,7 @@ class Disk:
         for name in ON_DISK:
             (self.mountpoint / name).mkdir()
             (state / name).symlink_to(self.mountpoint / name)
+        sync_folder(self.mountpoint)  # who links to them has folders that outlive a power cut
 
     def cut_power(self, seed: int) -> None:
         """Lose what was not fsynced. Nobody may use the disk at this moment; its node was killed before."""
