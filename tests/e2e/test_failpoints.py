@@ -13,7 +13,7 @@ from tests.e2e.held import Holder, factory
 
 ROUNDS = int(os.environ.get("FA_ROUNDS", "1"))
 SEED = int(os.environ.get("FA_SEED", "0")) or Random().randrange(1, 10**6)
-STEPS_AT_ONCE, ENDS_AT_ONCE = 12, 4  # in one run without FA_ROUNDS: which ones is chance, all of CI sees them all
+STEPS_AT_ONCE, ENDS_AT_ONCE = 8, 3  # in one run without FA_ROUNDS: which ones is chance, all of CI sees them all
 
 
 def test_a_node_dies_at_every_step(array: kit.Array) -> None:
