@@ -137,8 +137,9 @@ class CopyFailed:
 
 @dataclass(frozen=True, slots=True)
 class StoreFailed:
-    """An fsync or a read of the store failed: nothing on this disk is believed any more. ``rotten``: pages of it are
-    not what was written; the segments may make that good, and a checksum proves whether they do."""
+    """The store cannot be used any more. An fsync or a read of it failed: nothing on this disk is believed any more.
+    ``rotten``: it need not be doubted for that. Pages of it are not what was written, which the segments may make good,
+    or the trouble was not the disk's (a migration, too many files); a checksum proves this copy at the next start."""
 
     reason: str
     rotten: bool = False
