@@ -148,8 +148,11 @@ def _one(array: Array) -> float:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     arguments.add_argument("--tasks", type=int, default=1_000_000, help="length of the long queue")
-    longest = arguments.parse_args().tasks
-    short, long = measure(1_000), measure(longest)
+    arguments.add_argument("--rounds", type=int, default=3, help="of each length in turns; the median counts")
+    options = arguments.parse_args()
+    longest = options.tasks
+    measured = [(measure(1_000), measure(longest)) for _ in range(options.rounds)]
+    short, long = ({what: median(each[what] for each in one) for what in one[0]} for one in zip(*measured, strict=True))
     print(f"{NODES} nodes of {SLOTS} slots, {FACTORIES} factories; SQLite {sqlite3.sqlite_version}")
     for what, us in short.items():
         ratio = long[what] / us

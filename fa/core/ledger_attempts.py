@@ -42,9 +42,7 @@ DOUBTED = frozenset({Cause.VIEW, Cause.VERDICT})  # what two nodes must say befo
 LOOK_BACK = 16  # attempts of a task that are asked whether another node said the same
 HEADS_AT_ONCE = 4  # read of a group's queue per query, once its first one was given away
 LOOK_PAST_MAX = 64  # heads of one group that are kept from the open nodes, in one round: the queue may be full of them
-LOOK_PAST_MORE = (
-    800  # beyond that, of all groups; a sick node fails no more before others try: see `health.UNDECIDED_MAX`
-)
+LOOK_PAST_MORE = 800  # beyond that, of all groups: a sick node fails no more before others try (`health.UNDECIDED_MAX`)
 PAST_AT_ONCE = 32  # read per query meanwhile
 WOKEN_AT_ONCE = 1000  # deferred tasks per commit
 
