@@ -17,7 +17,6 @@ from fa.core.losses import with_its_life, with_its_node
 from fa.core.members import RESEND_AFTER, Member, is_older, proves_nothing, stray_run, trace, volumes_of
 from fa.core.model import NodeMode, NodeRow
 from fa.core.runs import Run
-from fa.core.scheduling import may_run
 from fa.core.work import Key, Moment
 
 About = tuple[str, str]  # kind and subject of an alert
@@ -265,15 +264,10 @@ class Attendance:
         effects: Effects = []
         for run in () if member.lost else self._crew.runs.on(member.name):
             word = member.ill_for(run)
-            if word and now.mono >= member.ill_since[word] + ILL_PATIENCE and self._able_elsewhere(run):
+            if word and now.mono >= member.ill_since[word] + ILL_PATIENCE and self._crew.able_elsewhere(run):
                 volume = word.partition(":")[2]
                 effects += self._give_away([run], f"volume {volume} on {member.name} is in trouble", now)
         return effects
-
-    def _able_elsewhere(self, run: Run) -> bool:
-        group = run.group
-        others = [view for view in self._crew.views() if view.name != run.node]
-        return group is not None and any(may_run(group, view, run.priority) for view in others)
 
     def _is_away(self, node: str) -> bool:
         member = self._crew.member(node)

@@ -9,8 +9,9 @@ from fa.core import commands as c
 from fa.core import work as w
 from fa.core.health import Health
 from fa.core.members import Member, view_of
-from fa.core.model import NodeRow, NodeView
-from fa.core.runs import Runs
+from fa.core.model import Group, NodeRow, NodeView
+from fa.core.runs import Run, Runs
+from fa.core.scheduling import PRIORITY_MAX, may_run
 from fa.core.work import Moment, Running
 
 Effects = list[w.WorkEffect]
@@ -26,7 +27,7 @@ class Crew:
         self.since = epoch
         self.wanted = False
         self.runs = Runs()
-        self.health = Health()
+        self.health = Health(self.able)
         self.tag = first_tag
         self._members: dict[str, Member] = {}
         self._pending: dict[int, Then] = {}
@@ -64,6 +65,14 @@ class Crew:
     def _view(self, member: Member) -> NodeView | None:
         name = member.name
         return view_of(member, [*self.runs.on(name), *self.runs.ending_on(name)], self.health.factories_of(name))
+
+    def able(self, group: Group, priority: int = PRIORITY_MAX) -> frozenset[str]:
+        """The nodes on which its tasks would start as soon as slots are free."""
+        return frozenset(view.name for view in self.views() if may_run(group, view, priority))
+
+    def able_elsewhere(self, run: Run) -> bool:
+        """Whether another node could do it, as soon as it has a slot."""
+        return run.group is not None and bool(self.able(run.group, run.priority) - {run.node})
 
     def progress(self) -> dict[int, Running]:
         """By task, of the attempts that count."""

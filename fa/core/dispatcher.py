@@ -17,7 +17,7 @@ from fa.core.health import Verdict
 from fa.core.ledger import Outcome
 from fa.core.ledger_attempts import Dispatched
 from fa.core.members import Member, bounded
-from fa.core.model import AttemptState, NodeMode, NodeRow, NodeView
+from fa.core.model import AttemptState, Group, NodeMode, NodeRow, NodeView
 from fa.core.monitor_commands import AfterDue, MonitorChanged, MonitorGone
 from fa.core.monitor_desk import MonitorDesk
 from fa.core.position import EMPTY
@@ -151,7 +151,7 @@ class Dispatcher:
             task, attempt = active.task, active.attempt
             run = Run(
                 task.id, attempt.number, attempt.node, attempt.boot, task.cost, active.group.slot_class, task.priority,
-                active.group.factory, None, now.mono, part=attempt.part, output=attempt.output, granted_at=now.mono,
+                None, now.mono, part=attempt.part, output=attempt.output, granted_at=now.mono,
                 replace=active.replace, source=active.source, spare=active.spare, group=active.group,
             )  # fmt: skip
             self._crew.runs.add(run)
@@ -204,7 +204,7 @@ class Dispatcher:
         order = fact.order
         run = Run(
             order.task, order.attempt, order.node, order.boot, order.cost, order.slot_class, order.priority,
-            order.factory, order, replace=fact.replace, source=order.source, group=fact.group,
+            order, replace=fact.replace, source=order.source, group=fact.group,
         )  # fmt: skip
         self._crew.runs.add(run)
         self._attendance.look_after(run, now)
@@ -223,25 +223,25 @@ class Dispatcher:
         key = (fact.task, fact.attempt)
         run = self._crew.runs.end(key)
         self._crew.wanted = True
-        effects = self._judge(fact, run.factory, now) if run else []
+        effects = self._judge(fact, run.group, now) if run and run.group else []
         if not fact.stop:
             return effects
         if run:
             self._crew.runs.await_end(run)
         return [*effects, w.Tell(fact.node, w.Stop(*key, fact.state))]
 
-    def _judge(self, fact: c.AttemptOver, factory: str, now: Moment) -> Effects:
+    def _judge(self, fact: c.AttemptOver, group: Group, now: Moment) -> Effects:
         health = self._crew.health
         verdicts: tuple[Verdict, ...] = ()
         if fact.state == AttemptState.SUCCEEDED:
-            verdicts = health.succeeded(fact.node, factory, fact.task)
+            verdicts = health.succeeded(fact.node, group, fact.task)
         elif fact.blame or (fact.doubt and not fact.final):
-            verdicts = health.failed(fact.node, factory, fact.task, fact.final)
+            verdicts = health.failed(fact.node, group, fact.task, fact.final)
         elif fact.final:
-            health.forget(factory, fact.task)
+            health.forget(group, fact.task)
         effects: Effects = []
         for verdict in verdicts:
-            effects += self._crew.commit(c.SetQuarantine(verdict.node, factory, True, verdict.reason, now.wall))
+            effects += self._crew.commit(c.SetQuarantine(verdict.node, verdict.factory, True, verdict.reason, now.wall))
         return effects
 
     # --- messages and time ---

@@ -89,7 +89,7 @@ def trace(beat: WorkBeat, runs: Iterable[Run], ending: Iterable[Run], now: float
 
 def stray_run(node: str, boot: int, running: Running) -> Run:
     """Something that runs and does not count: all that matters of it is the room that it takes."""
-    run = Run(running.task, running.attempt, node, boot, running.cost, running.slot_class, 0, "")
+    run = Run(running.task, running.attempt, node, boot, running.cost, running.slot_class, 0)
     run.encoded = running.delivering
     return run
 

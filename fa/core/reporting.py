@@ -10,9 +10,8 @@ from fa.core import work as w
 from fa.core.crew import Crew, Effects
 from fa.core.ledger import Outcome
 from fa.core.ledger_attempts import Refused
-from fa.core.model import Cause, Group
+from fa.core.model import Cause
 from fa.core.runs import Runs
-from fa.core.scheduling import why_never, why_not_now
 from fa.core.work import Key, Moment, Report, ReportKind
 from fa.errors import Conflict, FaError
 
@@ -25,7 +24,6 @@ class Reporting:
         self._in_flight: set[tuple[Key, ReportKind]] = set()
         self._waiting: list[Report] = []
         self._share_at: float | None = None
-        crew.health.able = self._able
 
     @property
     def deadline(self) -> float | None:
@@ -38,13 +36,11 @@ class Reporting:
         if report.kind is ReportKind.WANTS_PUBLISH:
             self._release(report)
         command = command_of(report, self._crew.runs, now.wall)
-        if isinstance(command, c.FailAttempt) and command.permanent and command.blame and self._other_can(report):
-            command = replace(command, permanent=False, blame=False, cause=Cause.VERDICT)
+        if isinstance(command, c.FailAttempt) and command.permanent and command.blame:
+            command = self._doubted(report, command)
         if command is None:
             return [_heard(report)]
         self._in_flight.add(flight)
-        if (run := self._crew.runs.get(report.key)) and run.group:
-            self._crew.health.expect(report.task, run.group)
         if report.kind is ReportKind.PUBLISHED and self._crew.runs.shares(report.key):
             self._waiting.append(report)
             self._share_at = self._share_at or now.mono + SHARE_WITHIN
@@ -64,16 +60,12 @@ class Reporting:
             more += self._commit(report, c.FinishAttempt(report.task, report.attempt, now.wall))
         return more
 
-    def _other_can(self, report: Report) -> bool:
-        """Whether another node could be asked what it says of this task, as soon as it has a slot."""
+    def _doubted(self, report: Report, command: c.FailAttempt) -> c.FailAttempt:
+        """What a program of its node said, where another node can be asked what its own says."""
         run = self._crew.runs.get(report.key)
-        if run is None or run.group is None:
-            return False
-        return bool(self._able(run.group) - {run.node})
-
-    def _able(self, group: Group) -> frozenset[str]:
-        able = (view for view in self._crew.views() if not (why_never(group, view) or why_not_now(group, view)))
-        return frozenset(view.name for view in able)
+        if run is None or not self._crew.able_elsewhere(run):
+            return command
+        return replace(command, permanent=False, blame=False, cause=Cause.VERDICT)
 
     def _commit(self, report: Report, command: c.Command) -> Effects:
         return self._crew.commit(command, lambda done, _: self._carried(report, done.result))
@@ -87,7 +79,6 @@ class Reporting:
     def _carried(self, report: Report, result: Outcome | FaError) -> Effects:
         """A grant is answered by itself, a refused one by `Stop`. After trouble of the store the node reports again."""
         self._in_flight.discard((report.key, report.kind))
-        self._crew.health.expect_no_more(report.task)
         if isinstance(result, Refused):
             return [w.Tell(report.node, w.Stop(*report.key, result.detail))]
         settled = isinstance(result, Outcome | Conflict)

@@ -26,7 +26,6 @@ class Run:
     cost: int
     slot_class: str
     priority: int
-    factory: str
     order: Order | None = None
     told_at: float = 0.0
     told: int = 0

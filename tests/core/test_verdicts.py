@@ -10,7 +10,7 @@ import pytest
 
 from fa.core import commands as c
 from fa.core.lifecycle import TaskState
-from fa.core.model import NewJob, NodeMode
+from fa.core.model import NewJob, NodeMode, Reserve
 from fa.core.work import ReportKind
 from tests.core.book import AT, books
 from tests.core.desk import Desk
@@ -106,3 +106,13 @@ def test_a_late_verdict_on_what_runs_no_more_changes_nothing(desk: Desk) -> None
     serve(desk, lambda order: False, 0.2)
     desk.report("b", (1, 1), ReportKind.FAILED, error=REFUSED, permanent=True)
     assert desk.book.task(1).state is TaskState.SUCCEEDED
+
+
+def test_a_node_that_keeps_its_slots_for_more_urgent_work_cannot_be_asked(desk: Desk) -> None:
+    """Nobody waits for an answer that never comes."""
+    desk.join("a", slots=1)
+    desk.join("b", slots=1, reserve=(Reserve(75, 1),))
+    submit(desk, 1)
+    serve(desk, lambda order: True)
+    assert desk.book.task(1).state is TaskState.FAILED
+    assert desk.book.task(1).attempt == 1

@@ -14,6 +14,7 @@ from typing import Any
 from fa.transcode.digest import digest
 from tests.e2e import kit
 from tests.e2e.held import Holder
+from tests.node.shares import REPLACING
 
 TOOLS = {
     "ladder": 'mkdir "$2" && cp "$1" "$2/all.m3u8" && mkdir "$2/360p" && cp "$1" "$2/360p/1.ts"',
@@ -101,13 +102,18 @@ class Bench:
         return self.array.san / "in" / self.name
 
 
-def _replaced(bench: Bench, point: str) -> None:
-    """A folder took the place of one: it is there, whole, with what was granted, and never the old one again."""
+def _submitted(bench: Bench, point: str, factory: str) -> Any:
+    """The job of this round, once it is over: its node died at that point, and came back."""
     bench.armed(point)
     with MAY_DIE:
-        bench.submit("ladder")
+        bench.submit(factory)
     back(bench)
-    job = bench.job("ladder")
+    return bench.job(factory)
+
+
+def _replaced(bench: Bench, point: str) -> None:
+    """A folder took the place of one: it is there, whole, with what was granted, and never the old one again."""
+    job = _submitted(bench, point, "ladder")
     assert job["state"] == "succeeded", job
     made, granted = digest(bench.array.san / "out" / "ladder"), job["tasks"][0]["output"]
     assert (made.bytes, made.sha256) == (granted["bytes"], granted["sha256"])
@@ -115,11 +121,7 @@ def _replaced(bench: Bench, point: str) -> None:
 
 
 def _failed(bench: Bench, point: str) -> None:
-    bench.armed(point)
-    with MAY_DIE:
-        bench.submit("fails")
-    back(bench)
-    job = bench.job("fails")
+    job = _submitted(bench, point, "fails")
     assert job["state"] == "failed", job
     assert not list((bench.array.san / "out").glob("fails-*"))
 
@@ -166,15 +168,7 @@ def back(bench: Bench) -> None:
 STORIES: dict[str, tuple[Callable[[Bench, str], None], tuple[str, ...]]] = {
     "a folder is replaced": (
         _replaced,
-        (
-            "publish ready",
-            "replace cleared",
-            "publish renamed",
-            "publish half synced",
-            "publish synced",
-            "replace verified",
-            "replace over",
-        ),
+        REPLACING,
     ),
     "it fails": (
         _failed,

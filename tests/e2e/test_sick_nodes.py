@@ -23,16 +23,22 @@ PATIENCE = 4.0  # seconds until another node is asked whether a source is bad; w
 PROMPT = 1.0  # seconds within which the API answers
 
 
-def test_ffmpeg_and_the_share_of_one_node(array: kit.Array) -> None:
-    """Its ffmpeg fails without a word: quarantined, alarmed, released. Another share is mounted: it gets nothing."""
-    ffmpeg, mount = _Swapped(array.root / "ffmpeg", _real_ffmpeg()), _Swapped(array.root / "mount", array.san)
-    array.settings["c"] = {"transcode": {"ffmpeg": str(ffmpeg.path)}, "volumes": {"san": str(mount.path)}}
+def _three(array: kit.Array) -> kit.Node:
+    """Nodes of one slot each, of which c has proved what it is about to lose."""
     for name in "abc":
         (array.found if name == "a" else array.join)(name, "--slots", "1")
     node = array["a"]
     node.post("/v1/factories", kit.PROXY)
     kit.make_clip(array.san / "in" / "clip.mp4", 0.4, "128x72")
     kit.wait_until("its encoders are proved", lambda: "encoder:libx264" in _node(node, "c")["offers"])
+    return node
+
+
+def test_ffmpeg_and_the_share_of_one_node(array: kit.Array) -> None:
+    """Its ffmpeg fails without a word: quarantined, alarmed, released. Another share is mounted: it gets nothing."""
+    ffmpeg, mount = _Swapped(array.root / "ffmpeg", _real_ffmpeg()), _Swapped(array.root / "mount", array.san)
+    array.settings["c"] = {"transcode": {"ffmpeg": str(ffmpeg.path)}, "volumes": {"san": str(mount.path)}}
+    node = _three(array)
 
     ffmpeg.point(Path("/bin/false"))
     jobs = _submit(node, JOBS)
@@ -78,12 +84,7 @@ def test_ffmpeg_of_one_node_has_words_for_it(array: kit.Array, arguments: str) -
     other.chmod(0o755)
     ffmpeg = _Swapped(array.root / "ffmpeg", _real_ffmpeg())
     array.settings["c"] = {"transcode": {"ffmpeg": str(ffmpeg.path)}}
-    for name in "abc":
-        (array.found if name == "a" else array.join)(name, "--slots", "1")
-    node = array["a"]
-    node.post("/v1/factories", kit.PROXY)
-    kit.make_clip(array.san / "in" / "clip.mp4", 0.4, "128x72")
-    kit.wait_until("its encoders are proved", lambda: "encoder:libx264" in _node(node, "c")["offers"])
+    node = _three(array)
     ffmpeg.point(other)
     jobs = _submit(node, 2 * JOBS)
     kit.wait_until("it is quarantined", lambda: _node(node, "c")["quarantined"] == ["proxy"])

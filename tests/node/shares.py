@@ -13,6 +13,16 @@ from fa.node.volumes import VolumeGone, pin
 from fa.transcode.digest import digest as digest_of
 
 ARRAY = "0123"
+REPLACING = (
+    "publish ready",
+    "replace cleared",
+    "publish renamed",
+    "publish half synced",
+    "publish synced",
+    "replace verified",
+    "replace over",
+)
+"""The points at which a node can die while a folder takes the place of one, in their order."""
 
 
 class Shares:

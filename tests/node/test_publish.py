@@ -17,7 +17,7 @@ from fa.core.work import Publish, PublishResult
 from fa.node import publish as publish_module
 from fa.node import replacing
 from fa.node.publish import publish
-from tests.node.shares import Shares, digest, fill, make_part, make_volume, read, wish
+from tests.node.shares import REPLACING, Shares, digest, fill, make_part, make_volume, read, wish
 
 OLD = {"all.m3u8": "old", "360p/1.ts": "old segment"}
 NEW = {"all.m3u8": "new", "360p/1.ts": "new segment", "360p/2.ts": "more"}
@@ -328,18 +328,7 @@ def test_a_source_that_lies_in_the_delivery_keeps_it(san: Path, tmp_path: Path) 
     assert read(san / "out" / "x") == OLD
 
 
-POINTS = (
-    "publish ready",
-    "replace cleared",
-    "publish renamed",
-    "publish half synced",
-    "publish synced",
-    "replace verified",
-    "replace over",
-)
-
-
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", REPLACING)
 @pytest.mark.parametrize("again", [1, 3])
 def test_who_dies_while_it_replaces_a_folder_brings_nothing_back(
     san: Path, shares: Shares, point: str, again: int, monkeypatch: pytest.MonkeyPatch
@@ -358,7 +347,7 @@ def test_who_dies_while_it_replaces_a_folder_brings_nothing_back(
     assert {path.name for path in left if path.is_file()} == {replacing.OVER}
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", REPLACING)
 def test_another_node_finishes_at_any_moment_of_the_first(
     san: Path, shares: Shares, point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -163,16 +163,21 @@ async def test_a_coordinator_that_hangs_is_left_when_there_is_another(pair: Pair
     assert (await asked)["state"] == "queued"
 
 
-async def test_a_submit_that_got_lost_is_not_done_twice(pair: Pair) -> None:
-    """The coordinator carries it out and then cannot say so: the node sends it again under the same key of its own."""
-    real = pair.a.node.ask
+def lose_one_answer(coordinator: Any) -> None:
+    """The next command is carried out, and nobody hears of it."""
+    node, real = coordinator.node, coordinator.node.ask
 
     async def done_but_lost(command: Any) -> Any:
         await real(command)
-        pair.a.node.ask = real  # type: ignore[method-assign]
+        node.ask = real
         raise Unavailable("The answer was lost.")
 
-    pair.a.node.ask = done_but_lost  # type: ignore[method-assign]
+    node.ask = done_but_lost
+
+
+async def test_a_submit_that_got_lost_is_not_done_twice(pair: Pair) -> None:
+    """The coordinator carries it out and then cannot say so: the node sends it again under the same key of its own."""
+    lose_one_answer(pair.a)
     job = await pair.b.submit()
     assert (await pair.a.get("/v1/status"))[1]["jobs"]["queued"] == 1
     assert job["id"] == 1
@@ -199,12 +204,6 @@ async def test_a_submit_that_got_lost_is_not_done_again_by_the_node_that_then_le
 async def test_what_got_lost_and_is_sent_again_is_answered_as_it_was_done(pair: Pair) -> None:
     """The node sends these again by itself: who asked must not hear that it failed, which it did not."""
     real = pair.a.node.ask
-
-    async def done_but_lost(command: Any) -> Any:
-        await real(command)
-        pair.a.node.ask = real  # type: ignore[method-assign]
-        raise Unavailable("The answer was lost.")
-
     pair.a.node.store.apply(PutNode(NodeRow("c", NodeMode.UP, "https://x:1", 1, index=3), 1))
     changes = (
         ("PUT", "/v1/factories/proxy", {"data": f"{FACTORY}# 2\n", "headers": {"If-Match": '"1"'}}),
@@ -213,7 +212,7 @@ async def test_what_got_lost_and_is_sent_again_is_answered_as_it_was_done(pair: 
         ("POST", "/v1/nodes/c/remove", {}),
     )
     for method, path, more in changes:
-        pair.a.node.ask = done_but_lost  # type: ignore[method-assign]
+        lose_one_answer(pair.a)
         status, answer = await pair.b.call(method, path, **more)
         assert status == 200, (method, path, answer)
         assert pair.a.node.ask == real
