@@ -25,7 +25,7 @@ MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 @dataclass(frozen=True, slots=True)
 class Level:
     """When the files of the level below are gathered here (the oldest is ``age`` ms old, or they are ``count``), and
-    how long (ms) they are kept besides."""
+    how long (ms) they are kept besides, within the history."""
 
     number: int
     age: int
@@ -107,7 +107,8 @@ class Keeper:
             surplus = len(below) - self._policy.singles if level.number == 1 else 0
             crowded = below[surplus - 1].max_txid if surplus > 0 else 0
             covers = listing[level.number] + listing[SNAPSHOTS]
-            self._delete_covered(below, covers, up_to, now_ms - level.keep_below, crowded)
+            kept = min(level.keep_below, self._policy.history)  # the covers themselves go with the history
+            self._delete_covered(below, covers, up_to, now_ms - kept, crowded)
         top = listing[self._policy.levels[-1].number]
         self._delete_covered(top, listing[SNAPSHOTS], up_to, now_ms - self._policy.history, 0)
 

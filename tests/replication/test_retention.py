@@ -204,6 +204,19 @@ def test_old_history_is_forgotten_by_days(history: History) -> None:
         restore(history.directory, history.directory.root / f"x{file.max_txid}", file.max_txid)
 
 
+def test_a_history_shorter_than_that_of_a_level_leaves_nothing_behind(history: History) -> None:
+    """Level 2 was kept for seven days, until a cover was as old; with a history of one day none ever was."""
+    keeper = Keeper(history.directory, Policy(history=DAY, snapshot_files=8))
+    for _ in range(100):
+        history.run(seconds=3 * 3600, commits=3)
+        keeper.keep(history.txid, history.now)
+    assert history.directory.files(SNAPSHOTS)
+    files = history.directory.all_files()
+    assert min(file.mtime_ms for file in files if file.level < 3) > history.now - 2 * DAY
+    for file in files:
+        assert restore_plan(files, file.max_txid), "what is kept can be reached"
+
+
 def test_the_stock_tool_restores_a_compacted_directory_under_ulimit_1024(history: History, fast_home: Path) -> None:
     """1,100 transactions as L9 + L1 + L0, older L0 gone."""
     keeper = Keeper(history.directory, dataclasses.replace(Policy(), singles=100))
