@@ -138,6 +138,7 @@ PLANTED: tuple[tuple[str, tuple[str, Plant]], ...] = (
     ("11_wrong_share", ("any_volume", any_volume)),
     ("16_versions", ("any_protocol", lambda: ignoring(protocol=PROTOCOL))),
     ("17_another_array", ("any_array", lambda: ignoring(array_id=ARRAY_ID))),
+    ("20_resync_interrupted", ("marked_at_the_end", marked_at_the_end)),
     ("21_take_over_in_a_commit", array_rule("ack_primary_only")),
     ("21_take_over_in_a_copy", ("marked_at_the_end", marked_at_the_end)),
     ("22_node_killed_while_publishing", job_rule("silent")),

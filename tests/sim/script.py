@@ -115,6 +115,14 @@ class Script(Story):
     def _do_full(self, name: str) -> None:
         self._node(name).handle(ev.StoreFull(True))
 
+    def _do_room(self, name: str) -> None:
+        """The disk that was full has room again."""
+        self._node(name).handle(ev.StoreFull(False))
+
+    def _do_stall(self, name: str, over: str = "") -> None:
+        """Its shell finds that the disk does not answer; ``stall a over``: that it does again."""
+        self._node(name).handle(ev.StoreStalled(not over))
+
     def _do_fsync_fails(self, name: str) -> None:
         self._node(name).handle(ev.StoreFailed("fsync: Input/output error"))
 
