@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import errno
 import os
 import shutil
 import sqlite3
@@ -12,7 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from fastcrc.crc64 import go_iso
 
+from fa.replication.checksum import HIGH_BIT
 from fa.replication.directory import ReplicaDirectory
 from fa.replication.errors import (
     LineageBroken,
@@ -25,7 +28,7 @@ from fa.replication.errors import (
 )
 from fa.replication.litestream import dump_digest, find_program, row_counts, stock_restore, verify
 from fa.replication.restore import restore
-from fa.replication.segment import NO_CHECKSUM, Header, encode, file_name
+from fa.replication.segment import FRAME, HEADER, NO_CHECKSUM, Encoder, Header, decode, encode, file_name
 from fa.replication.writer import Limits
 from tests.replication.conftest import Bench, insert, memory_backed
 
@@ -109,7 +112,8 @@ def test_moments_are_clamped_by_us_and_strict_for_the_stock_tool(
         restore(directory, tmp_path / "before", moment(files[0].mtime_ms - 1))
     assert not (tmp_path / "before").exists()
     assert digest(directory.root, tmp_path / "s", at=moment(at + 1)) == dumps[500]
-    assert digest(directory.root, tmp_path / "t", at=moment(at)) != dumps[500], "strictly before"
+    before = digest(directory.root, tmp_path / "t", at=moment(at))
+    assert before == digest(directory.root, tmp_path / "r", txid=499) != dumps[500], "strictly before"
     last = {"at": moment(files[-1].mtime_ms)}
     assert digest(directory.root, tmp_path / "v", **last) == digest(directory.root, tmp_path / "w", txid=1002)
     first = files[0].mtime_ms
@@ -169,10 +173,25 @@ def _cut(path: Path, length: int) -> None:
     os.truncate(path, length)
 
 
-def _flip(path: Path, position: int) -> None:
+def _flip(path: Path, position: int, mask: int = 1) -> None:
     raw = bytearray(path.read_bytes())
-    raw[position] ^= 1
+    raw[position] ^= mask
     path.write_bytes(raw)
+
+
+def _give_checksums(path: Path) -> None:
+    """Make of it what LTX allows and Litestream does not: sound in itself, with checksums of the database."""
+    raw = path.read_bytes()
+    segment = decode(raw)
+    flags, pre, post = bytes(4), (HIGH_BIT | 1).to_bytes(8, "big"), (HIGH_BIT | 2).to_bytes(8, "big")
+    header = raw[:4] + flags + raw[8:40] + pre + raw[48 : HEADER.size]
+    encoder = Encoder(segment.header)
+    encoder.begin()
+    encoder._crc = go_iso(header)
+    frames = b"".join(encoder.page(number, page) for number, page in segment.pages)
+    tail = encoder.finish()[:-16] + post
+    crc = go_iso(tail, encoder._crc) | HIGH_BIT
+    path.write_bytes(header + frames + tail + crc.to_bytes(8, "big"))
 
 
 DAMAGE = {
@@ -180,25 +199,29 @@ DAMAGE = {
     "zero length": lambda path: _cut(path, 0),
     "torn": lambda path: _cut(path, path.stat().st_size - 20),
     "flipped page number": lambda path: _flip(path, 103),
+    "flipped page": lambda path: _flip(path, HEADER.size + FRAME.size + 1),
     "flipped index": lambda path: _flip(path, path.stat().st_size - 26),
     "flipped crc": lambda path: _flip(path, path.stat().st_size - 1),
-    "says it has checksums": lambda path: _flip(path, 7),
+    "says it has checksums": lambda path: _flip(path, 7, NO_CHECKSUM),
 }
-assert NO_CHECKSUM == 2
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_a_damaged_directory_is_refused_by_both(small: Path, tmp_path: Path, kind: str) -> None:
     DAMAGE[kind](single(small, 4))
-    if kind == "says it has checksums":
-        _flip(single(small, 4), 7)
-        raw = bytearray(single(small, 4).read_bytes())
-        raw[7] = 0
-        single(small, 4).write_bytes(raw)
     with pytest.raises((LineageBroken, SegmentCorrupt)):
         restore(ReplicaDirectory(small, read_only=True), tmp_path / "ours")
     assert not list(tmp_path.glob("ours*"))
     with pytest.raises(StockToolFailed):
+        stock_restore(small, tmp_path / "stock")
+
+
+def test_a_segment_with_checksums_of_the_database_is_refused_by_both(small: Path, tmp_path: Path) -> None:
+    """By the stock tool only where it is the last one: the header's flag 2 is why ours are taken."""
+    _give_checksums(single(small, 7))
+    with pytest.raises(SegmentFileDamaged):
+        restore(ReplicaDirectory(small, read_only=True), tmp_path / "ours")
+    with pytest.raises(StockToolFailed, match="post-apply checksum not allowed"):
         stock_restore(small, tmp_path / "stock")
 
 
@@ -255,6 +278,56 @@ def test_a_damaged_file_is_named_and_what_to_do(small: Path, tmp_path: Path, kin
     assert "--at txid:3" in told.value.hint
     assert "asked for again" not in str(told.value)
     assert restore(directory, tmp_path / "before", 3).proved, "as it says"
+
+
+@pytest.mark.parametrize("kind", ["zero length", "says it has checksums"])
+def test_a_damaged_file_hinders_only_the_moments_that_need_it(small: Path, tmp_path: Path, kind: str) -> None:
+    """After a power cut the newest files may be torn; yesterday is asked for by its time."""
+    times = [file.mtime_ms for file in ReplicaDirectory(small, read_only=True).files(0)]
+    victim = single(small, 7)
+    DAMAGE[kind](victim)
+    os.utime(victim, ns=(times[6] * 1_000_000, times[6] * 1_000_000))
+    directory = ReplicaDirectory(small, read_only=True)
+    assert restore(directory, tmp_path / "x", moment(times[3])).position.txid == 4
+    with pytest.raises(NoSuchMoment, match="It reaches from"):
+        restore(directory, tmp_path / "y", moment(times[0] - 1))
+    with pytest.raises(SegmentFileDamaged):
+        restore(directory, tmp_path / "z", moment(times[6]))
+
+
+def test_nothing_of_anybody_is_used_on_the_way(small: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "x.db.tmp"
+    mine.write_text("mine")
+    victim = tmp_path / "victim"
+    victim.write_text("victim")
+    (tmp_path / "y.db.tmp").symlink_to(victim)
+    for name in ("x.db", "y.db"):
+        restore(ReplicaDirectory(small, read_only=True), tmp_path / name)
+    assert (mine.read_text(), victim.read_text()) == ("mine", "victim")
+    assert sorted(path.name for path in tmp_path.glob(".*")) == []
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_where_files_have_one_name_only(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    """FAT and many shares know no links."""
+    out = tmp_path / "x.db"
+
+    def refuse(source: Path, target: Path) -> None:
+        if taken:
+            out.write_text("mine")
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(source))
+
+    monkeypatch.setattr(os, "link", refuse)
+    if taken:
+        with pytest.raises(RestoreTargetExists):
+            restore(ReplicaDirectory(small, read_only=True), out)
+        assert out.read_text() == "mine"
+    else:
+        assert restore(ReplicaDirectory(small, read_only=True), out).proved
+        assert row_counts(out)["t"] == 6
+    assert sorted(path.name for path in tmp_path.glob(".*")) == []
 
 
 def test_hostile_names_of_the_output(small: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sqlite3
 import subprocess
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from fa.replication.directory import ReplicaDirectory
+from fa.replication.directory import SNAPSHOTS, ReplicaDirectory
 from fa.replication.errors import StockToolFailed
-from fa.replication.litestream import dump_digest, find_program, stock_restore, verify
+from fa.replication.litestream import dump_digest, find_program, row_counts, stock_restore, verify
 from fa.replication.merge import Merged
+from fa.replication.restore import restore
 from fa.replication.segment import decode
-from tests.replication.conftest import Bench, Follower, insert, wait_for
+from tests.replication.conftest import Bench, Follower, insert, migrate, wait_for
 
 
 def test_the_program_is_there_and_new_enough() -> None:
@@ -60,6 +62,53 @@ def test_the_stock_daemon_takes_over_and_hands_back(fast_home: Path) -> None:
     report = verify(again.directory)
     assert report.identical
     assert report.rows["t"] == 24
+
+
+LEVELS = """
+levels:
+  - interval: 1s
+  - interval: 2s
+snapshot:
+  interval: 2s
+dbs:
+  - path: {db}
+    monitor-interval: 50ms
+    replica:
+      type: file
+      path: {root}
+      sync-interval: 50ms
+"""
+
+
+def test_all_that_the_stock_daemon_writes_is_read(fast_home: Path) -> None:
+    """Single segments, compacted ones and snapshots, of a database that we have never seen."""
+    db, root, settings = fast_home / "x.db", fast_home / "theirs", fast_home / "litestream.yml"
+    settings.write_text(LEVELS.format(db=db, root=root))
+    stranger = sqlite3.connect(db, isolation_level=None)
+    stranger.execute("PRAGMA journal_mode = WAL")
+    migrate(stranger)
+    command = [str(find_program()), "replicate", "-config", str(settings)]
+    daemon = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    numbers = itertools.count()
+
+    def seen() -> set[int]:
+        insert(f"{next(numbers)}" * 300)(stranger)
+        return {file.level for file in ReplicaDirectory(root, read_only=True).all_files()}
+
+    try:
+        wait_for(lambda: seen() >= {0, 1, 2, SNAPSHOTS})
+    finally:
+        daemon.terminate()
+        daemon.wait(timeout=60)
+        stranger.close()
+    directory = ReplicaDirectory(root, read_only=True)
+    for file in directory.all_files():
+        header = decode(file.path.read_bytes()).header
+        assert (header.min_txid, header.max_txid, header.timestamp) == (file.min_txid, file.max_txid, file.mtime_ms)
+    restore(directory, fast_home / "ours")
+    stock_restore(root, fast_home / "stock")
+    assert (fast_home / "ours").read_bytes() == (fast_home / "stock").read_bytes()
+    assert row_counts(fast_home / "ours")["t"] > 0
 
 
 def test_the_stock_tool_follows_our_directory(fast_home: Path) -> None:
