@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from fa.cli import tables
@@ -13,12 +14,13 @@ from fa.cli.context import Context
 from fa.cli.exits import FAILURE, OK
 from fa.cli.parser import Parser, commands, leaf
 from fa.cli.tables import Column, Item, Noun, column
-from fa.cli.times import parse_moment, parse_span, rfc3339
+from fa.cli.times import parse_past, rfc3339
 from fa.client import calls
 from fa.client.text import clean
 from fa.errors import Forbidden, NotFound
 
 VERIFY_SECONDS = 900.0  # for one node: everything that it has is read
+_TXID = re.compile(r"txid:\d{1,20}", re.ASCII)
 
 
 def _outage(reign: Item) -> str | None:
@@ -121,7 +123,7 @@ def _switchover(context: Context) -> int:
 def _configure_restore(parser: Parser) -> None:
     add = parser.add_argument
     add("out", metavar="FILE", help="where the database is written; nothing is overwritten")
-    what = "a time (2026-11-22T02:00:00Z), how long ago ('1h ago'), or a transaction (txid:1234); the newest without"
+    what = "a time (2026-11-22T02:00:00Z, 22:00), how long ago ('1h ago'), or txid:1234; the newest without"
     add("--at", default="", metavar="TIME", help=what)
     leaf(
         parser, _restore, "fa mirror restore yesterday.db --at '1d ago'", "fa mirror restore now.db -o json", lists=True
@@ -135,11 +137,11 @@ def _restore(context: Context) -> None:
     from fa.replication.restore import restore
 
     replica, out = StateDir(state_dir(context)).replica, Path(context.args.out)
-    if not replica.is_dir():
-        raise NotFound(
-            f"There is no replica directory {replica}.", hint="Name the state directory of a node with --dir."
-        )
     try:
+        if not replica.is_dir():
+            raise NotFound(
+                f"There is no replica directory {replica}.", hint="Name the state directory of a node with --dir."
+            )
         directory = ReplicaDirectory(replica, read_only=True)
     except OSError as error:
         raise Forbidden(f"{error.filename or replica} cannot be read: {error.strerror}.") from error
@@ -157,11 +159,9 @@ def _restore(context: Context) -> None:
 
 def moment(text: str, now: datetime) -> datetime | int | None:
     """What --at says: a txid, a time, or None for the newest. Raises `Invalid`."""
-    if text.startswith("txid:") and text[5:].isascii() and text[5:].isdigit():
+    if _TXID.fullmatch(text):
         return int(text[5:])
-    if text.endswith(" ago"):
-        return now - timedelta(seconds=parse_span(text.removesuffix(" ago")))
-    return parse_moment(text, now.astimezone()) if text else None
+    return parse_past(text, now.astimezone()) if text else None
 
 
 def _configure_verify(parser: Parser) -> None:

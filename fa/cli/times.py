@@ -25,15 +25,37 @@ def parse_moment(text: str, now: datetime) -> datetime:
     """A moment: a span from now (``30m``), a time of day in the zone of ``now`` (``22:00``, the next one), or RFC 3339.
 
     Raises `Invalid`."""
+    hint = "Write 30m (from now), 22:00 (the next one), or 2026-11-22T02:00:00Z."
     if _SPAN.fullmatch(text.strip()):
-        return now + timedelta(seconds=parse_span(text))
+        return _moved(now, parse_span(text), hint)
+    moment = _told(text, now, hint)
+    return moment + timedelta(days=1) if _CLOCK.fullmatch(text.strip()) and moment <= now else moment
+
+
+def parse_past(text: str, now: datetime) -> datetime:
+    """A moment that is over: how long ago (``1h ago``), a time of day in the zone of ``now`` (``22:00``, the last one),
+    or RFC 3339. Raises `Invalid`, also for a span alone: nobody knows in which direction."""
+    hint = "Write '1h ago', 22:00 (the last one), or 2026-11-22T02:00:00Z."
+    if text.strip().endswith(" ago"):
+        return _moved(now, -parse_span(text.strip().removesuffix(" ago")), hint)
+    moment = _told(text, now, hint)
+    return moment - timedelta(days=1) if _CLOCK.fullmatch(text.strip()) and moment > now else moment
+
+
+def _moved(now: datetime, seconds: float, hint: str) -> datetime:
+    try:
+        return now + timedelta(seconds=seconds)
+    except OverflowError:
+        raise Invalid("There is no moment so far away.", hint=hint) from None
+
+
+def _told(text: str, now: datetime, hint: str) -> datetime:
+    """A time of day, today, or RFC 3339."""
     try:
         if match := _CLOCK.fullmatch(text.strip()):
-            moment = now.replace(hour=int(match[1]), minute=int(match[2]), second=int(match[3] or 0), microsecond=0)
-            return moment if moment > now else moment + timedelta(days=1)
+            return now.replace(hour=int(match[1]), minute=int(match[2]), second=int(match[3] or 0), microsecond=0)
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        hint = "Write 30m (from now), 22:00 (the next one), or 2026-11-22T02:00:00Z."
         raise Invalid(f"{text!r} is not a moment.", hint=hint) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
 

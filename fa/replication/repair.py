@@ -15,7 +15,7 @@ from fa.errors import FaError
 from fa.replication.directory import ReplicaDirectory
 from fa.replication.durable import sync_folder
 from fa.replication.errors import CopyDamaged
-from fa.replication.restore import restore
+from fa.replication.restore import ASIDE, restore
 from fa.replication.secondary import Copy
 from fa.replication.state import Mark, Marker, MarkFile
 
@@ -55,7 +55,8 @@ def repair(db_path: Path, directory: ReplicaDirectory) -> Position:
     if marked is not Mark.OK or not at.txid:
         raise CopyDamaged("Only a healthy node can make half a copy whole.")
     aside = db_path.with_name(db_path.name + "-repair")
-    aside.unlink(missing_ok=True)
+    for left in (aside, *db_path.parent.glob(f"{ASIDE}*")):
+        left.unlink(missing_ok=True)
     try:
         restored = restore(directory, aside, at.txid)
         if restored.position != at:

@@ -8,7 +8,9 @@ the stock tool cannot do (REPLICATION.md section 5, pitfall 4).
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -30,6 +32,10 @@ from fa.replication.errors import (
 )
 from fa.replication.merge import ATTEMPTS, MappedSegment, write_over
 from fa.replication.plan import newest_txid, restore_plan
+
+ASIDE = ".fa-restore-"
+"""Files that begin so are on their way to a restore; a kill leaves one."""
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})  # FAT and exFAT, shares, FUSE
 
 Moment = datetime | int | None
 """A time (aware), a txid, or None for the newest."""
@@ -69,21 +75,37 @@ def restore_nothing(directory: ReplicaDirectory, at: Moment = None) -> Restored:
 def _restore(directory: ReplicaDirectory, out: Path, at: Moment) -> Restored:
     if out.exists():
         raise RestoreTargetExists(f"{out} exists already; nothing was overwritten.", hint="Name another file.")
-    aside = out.with_name(out.name + ".tmp")
-    fd = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+    aside = out.with_name(f"{ASIDE}{secrets.token_hex(8)}.tmp")  # nobody's file, and nobody can guess it
+    fd = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
     try:
         try:
             restored = _replay_moment(directory, at, fd)
             os.fsync(fd)
         finally:
             os.close(fd)
-        os.link(aside, out)  # unlike a rename this never overwrites
+        _put(aside, out)
     except FileExistsError as taken:
         raise RestoreTargetExists from taken
     finally:
         aside.unlink(missing_ok=True)
     sync_folder(out.parent)
     return restored
+
+
+def _put(aside: Path, out: Path) -> None:
+    """Give it its name. Unlike a rename a link never overwrites; where there are none the name is taken first, and a
+    kill in between leaves an empty file. Raises ``OSError``."""
+    try:
+        os.link(aside, out)
+    except OSError as trouble:
+        if trouble.errno not in _NO_LINKS:
+            raise
+        os.close(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
+        try:
+            aside.replace(out)
+        except BaseException:
+            out.unlink()
+            raise
 
 
 def _replay_moment(directory: ReplicaDirectory, at: Moment, fd: int) -> Restored:
@@ -117,8 +139,12 @@ def _txid_at(files: Sequence[SegmentFile], moment_ms: int) -> int:
 
 
 def _header_time(file: SegmentFile) -> int:
-    with _opened(file) as mapped:
-        return mapped.header.timestamp
+    """Of a damaged file what the file system says: it hinders only the restores that need it."""
+    try:
+        with MappedSegment(file.path) as mapped:
+            return mapped.header.timestamp
+    except SegmentCorrupt:
+        return file.mtime_ms
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,17 @@ def test_restore_from_a_damaged_file(home: Path, tmp_path: Path, capsys: pytest.
     told = capsys.readouterr().err
     assert f"{victim} is damaged" in told
     assert "replica directory of another node" in told
+
+
+def test_restore_by_somebody_who_may_not_look(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    assert main(["mirror", "restore", str(tmp_path / "o.db"), "--dir", str(home)]) == 4
+    assert f"{home / 'replica'} cannot be read: Permission denied" in capsys.readouterr().err
 
 
 MIRROR = {

@@ -209,8 +209,9 @@ def test_moments_of_a_restore() -> None:
     assert moment("txid:17", now) == 17
     assert moment("1 hour ago", now) == now - timedelta(hours=1)
     assert moment("2026-01-02T03:04:05Z", now) == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    with pytest.raises(Invalid):
-        moment("txid:x", now)
+    for text in ("txid:x", "txid:" + "9" * 5000, "1d"):
+        with pytest.raises(Invalid):
+            moment(text, now)
 
 
 def test_files_of_a_volume(fa: Line, array: FakeArray) -> None:

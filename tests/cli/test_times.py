@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from fa.cli.times import age, clock, parse_moment, parse_span, read_time, rfc3339, size
+from fa.cli.times import age, clock, parse_moment, parse_past, parse_span, read_time, rfc3339, size
 from fa.errors import Invalid
 
 NOW = datetime(2026, 1, 2, 20, 30, 15, 5, tzinfo=timezone(timedelta(hours=1)))
@@ -52,7 +52,28 @@ def test_moments(text: str, utc: str) -> None:
     assert rfc3339(parse_moment(text, NOW)) == utc
 
 
-@pytest.mark.parametrize("text", ["25:00", "12:61", "tomorrow", ""])
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("30m ago", "2026-01-02T19:00:15.000Z"),
+        (" 1 hour ago ", "2026-01-02T18:30:15.000Z"),
+        ("22:00", "2026-01-01T21:00:00.000Z"),
+        ("20:30", "2026-01-02T19:30:00.000Z"),
+        ("2026-11-22T02:00:00Z", "2026-11-22T02:00:00.000Z"),
+    ],
+)
+def test_moments_that_are_over(text: str, utc: str) -> None:
+    assert rfc3339(parse_past(text, NOW)) == utc
+
+
+@pytest.mark.parametrize("text", ["30m", "1d", "90", "-1d ago", "ago", "soon", "99999999999d ago", "800000d ago"])
+def test_no_moments_that_are_over(text: str) -> None:
+    """A span alone gave the store of now: what is to come is after the last transaction."""
+    with pytest.raises(Invalid, match=r"1h ago|span"):
+        parse_past(text, NOW)
+
+
+@pytest.mark.parametrize("text", ["25:00", "12:61", "tomorrow", "", "99999999999d", "9999999d"])
 def test_no_moments(text: str) -> None:
     with pytest.raises(Invalid):
         parse_moment(text, NOW)
