@@ -69,9 +69,9 @@ class ReportDesk:
         """Until cancelled: write what found no room. An error ends the node, as it does above."""
         while True:
             await asyncio.sleep(AGAIN_AFTER)
-            if not self._shelf.behind:
-                continue
-            async with self._one:
+            async with self._one:  # what is being written at this moment is not behind
+                if not self._shelf.behind:
+                    continue
                 try:
                     await self._in_thread(self._shelf.catch_up)
                     log.info("there is room for reports again: all are written")

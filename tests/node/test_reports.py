@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import shutil
+import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -178,6 +180,23 @@ async def test_what_became_of_it_meanwhile_is_what_is_written(disk: Disk, desk: 
     await desk.keep(replace(UNSETTLED, task=WISH.task), replace(UNSETTLED, task=WISH.task, error="again"))
     disk.number = 0
     await desk.until(lambda: desk.next_life() == (replace(UNSETTLED, task=WISH.task, error="again"),))
+
+
+async def test_one_that_is_being_written_is_not_behind(
+    disk: Disk, desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing lacked room: nobody is told that there is some again."""
+    caplog.set_level(logging.INFO)
+    written, write = threading.Event(), reports.write_durably
+
+    def slow(path: Path, data: bytes) -> None:
+        written.wait(0.2)  # time enough for the desk to look
+        write(path, data)
+
+    monkeypatch.setattr(reports, "write_durably", slow)
+    await desk.keep(FAILED)
+    await desk.keep(UNSETTLED)  # behind whatever the desk began meanwhile
+    assert not caplog.records
 
 
 async def test_another_error_ends_the_node(disk: Disk, desk: Desk) -> None:
