@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from random import Random
 
+import pytest
+
 from fa.node.replacing import OVER
 from tests.e2e import kit
 from tests.e2e.deaths import ALL, Bench, die
@@ -13,6 +15,7 @@ from tests.e2e.held import Holder, factory
 
 ROUNDS = int(os.environ.get("FA_ROUNDS", "1"))
 SEED = int(os.environ.get("FA_SEED", "0")) or Random().randrange(1, 10**6)
+pytestmark = pytest.mark.timeout(600 * ROUNDS)
 STEPS_AT_ONCE, ENDS_AT_ONCE = 8, 3  # in one run without FA_ROUNDS: which ones is chance, all of CI sees them all
 
 
