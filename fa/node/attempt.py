@@ -11,7 +11,6 @@ import errno
 import logging
 import os
 import stat
-import threading
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -42,7 +41,6 @@ from fa.transcode.tools import Tools
 
 log = logging.getLogger(__name__)
 
-COPY_CHUNK = 8 << 20
 _CRUMBS = 64 << 10  # bytes; where no more is free, an encode failed of that, whatever its tool said
 
 Show = Callable[[Running], None]
@@ -234,7 +232,7 @@ async def _encode(
             info = await shop.probes.of(source.fd, path, shop.tools, shop.sandbox)
         if recipe.localise or shop.localise:
             local = scratch.copy_for(shop.scratch, order)
-            await _localise(source, local, order, show)
+            await _localise(source, local, order, recipe.stall_after, show)
             path = str(local)
         durable = _Durable()
         request = EncodeRequest(
@@ -342,30 +340,24 @@ def _sync_file(path: Path) -> None:
         os.close(fd)
 
 
-async def _localise(source: Source, local: Path, order: Order, show: Show) -> None:
-    """Copy the source to local scratch; a cancel ends the copying thread at its next chunk."""
+async def _localise(source: Source, local: Path, order: Order, stall_after: float, show: Show) -> None:
+    """Copy the source to local scratch."""
     assert source.fd is not None, "what is copied is open"
-    stop = threading.Event()
+
+    def tell(share: float) -> None:
+        show(Running(order.task, order.attempt, "uploading", share))
+
     try:
-        await asyncio.to_thread(_copy, source.fd, source.bytes, local, order, show, stop)
+        await scratch.copy(source.fd, source.bytes, local, stall_after, tell)
+    except scratch.BecameShorter:
+        raise Hopeless(f"The source {order.source} became shorter while it was copied.") from None
+    except scratch.CopyStalled:
+        words = f"For {stall_after:g} s no byte of {order.source} came while it was copied; the copy was ended."
+        raise scratch.CopyStalled(words, hint="Look at its volume.") from None
     except OSError as error:
         if error.errno in NO_ROOM:
             raise ScratchFull(f"There is no room in {local.parent} for a copy of {order.source}.") from None
         raise
-    finally:
-        stop.set()
-
-
-def _copy(fd: int, size: int, local: Path, order: Order, show: Show, stop: threading.Event) -> None:
-    local.parent.mkdir(parents=True, exist_ok=True)
-    with local.open("wb") as file:
-        done = 0
-        while done < size and not stop.is_set():
-            sent = os.sendfile(file.fileno(), fd, done, COPY_CHUNK)
-            if sent == 0:
-                raise Hopeless(f"The source {order.source} became shorter while it was copied.")
-            done += sent
-            show(Running(order.task, order.attempt, "uploading", done / size))
 
 
 async def _clean(shop: Workshop, part: Place | None) -> None:

@@ -4,8 +4,11 @@ Encodes themselves are tried by tests/transcode and, with everything around them
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -74,9 +77,11 @@ def san(tmp_path: Path) -> Path:
     return tmp_path / "san"
 
 
-async def failure(san: Path, source: str = "san:in/x.txt", shop: Workshop | None = None) -> AttemptFailed:
+async def failure(
+    san: Path, source: str = "san:in/x.txt", shop: Workshop | None = None, recipe: str = RECIPE
+) -> AttemptFailed:
     """Of an attempt that comes to its end before it needs any tool."""
-    order = Order(1, 7, 1, "a", 1, "p", source, "san:out/1.txt", "copy", 1, RECIPE, 50, 1, "cpu", 1)
+    order = Order(1, 7, 1, "a", 1, "p", source, "san:out/1.txt", "copy", 1, recipe, 50, 1, "cpu", 1)
     ended = await carry_out(shop or made(san), order, lambda running: None)
     assert isinstance(ended, AttemptFailed)
     return ended
@@ -241,3 +246,45 @@ async def test_a_full_scratch_folder_is_the_nodes_own_trouble(san: Path, monkeyp
     failed = await failure(san, shop=replace(made(san), localise=True))
     assert failed == AttemptFailed(7, 1, failed.error, False, True, Cause.OTHER)
     assert "There is no room in" in failed.error
+
+
+SLOW = RECIPE.replace('name = "copy"', 'name = "copy"\nlocalise = true\nstall_after = 1', 1)
+
+
+@pytest.mark.parametrize("first", [0, 3], ids=["at once", "in the middle"])
+async def test_a_copy_of_which_no_byte_comes_is_given_up(
+    san: Path, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    """One file hangs, on tape perhaps, while its volume answers; what hangs in the kernel cannot be ended."""
+    released, real = threading.Event(), os.sendfile
+
+    def hangs(to: int, source: int, offset: int, count: int) -> int:
+        if offset < first:
+            return real(to, source, offset, first)
+        released.wait()
+        return 0
+
+    monkeypatch.setattr(os, "sendfile", hangs)
+    (san / "in" / "x.txt").write_text("a film")
+    try:
+        async with asyncio.timeout(20):
+            failed = await failure(san, recipe=SLOW)
+    finally:
+        released.set()
+    assert failed == AttemptFailed(7, 1, failed.error, False)
+    assert "no byte of san:in/x.txt came" in failed.error
+    assert list((san.parent / "scratch").iterdir()) == []
+
+
+async def test_a_copy_that_is_only_slow_is_waited_for(san: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, begun = os.sendfile, time.monotonic()
+
+    def slow(to: int, source: int, offset: int, count: int) -> int:
+        time.sleep(0.7)
+        return real(to, source, offset, 1)
+
+    monkeypatch.setattr(os, "sendfile", slow)
+    (san / "in" / "x.txt").write_text("film")
+    failed = await failure(san, recipe=SLOW.replace("stall_after = 1", "stall_after = 2"))
+    assert time.monotonic() - begun > 2.5
+    assert "does not allow the program" in failed.error, "it is copied"
