@@ -8,13 +8,16 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fa.node.clock import wall_ms
+from fa.replication.directory import ReplicaDirectory
 from fa.replication.litestream import find_program
+from fa.replication.plan import newest_txid
 from tests.e2e import kit
 from tests.e2e.load import Load, check_exactly_once
 from tests.e2e.test_failover import BODY, WAITS
@@ -56,12 +59,13 @@ def test_every_node_restores_now_and_then(array: kit.Array, tmp_path: Path) -> N
         moments = [_killed_under_load(array, part) for part in range(1, 4)]
     check_exactly_once(load, array.coordinator())
 
-    txid = array.coordinator().get("/v1/mirror")["txid"]
-    now = {node.name: _restored(node, tmp_path / f"{node.name}-now", txid) for node in array.nodes}
-    assert now["a"] == now["b"]
-    assert now["a"]["position"][0]["txid"] == txid
+    store = _rows(array.coordinator().root / "store" / "fa.db", live=True)
+    txid = store["position"][0]["txid"]
+    for node in array.nodes:
+        kit.wait_until(f"{node.name} has it", lambda at=node.root / "replica": _newest(at) >= txid)  # type: ignore[misc]
+        assert _restored(node, tmp_path / f"{node.name}-now", txid) == store, f"{node.name} restores other rows"
     jobs = [(job["id"], job["state"], job["source"]) for job in array.coordinator().jobs()]
-    assert [(job["id"], job["state"], job["source"]) for job in now["a"]["job"]] == jobs
+    assert [(job["id"], job["state"], job["source"]) for job in store["job"]] == jobs
     for number, moment in enumerate(moments):
         then = {node.name: _restored(node, tmp_path / f"{node.name}-{number}", moment) for node in array.nodes}
         assert then["a"] == then["b"], f"two histories at {moment.text}"
@@ -99,8 +103,15 @@ def _few_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES_MAX, FILES_MAX))
 
 
-def _rows(database: Path) -> Rows:
-    with sqlite3.connect(f"file:{database}?mode=ro&immutable=1", uri=True) as connection:
+def _newest(directory: Path) -> int:
+    return newest_txid(ReplicaDirectory(directory, read_only=True).files(0))
+
+
+def _rows(database: Path, live: bool = False) -> Rows:
+    """All of one moment; `live`: of the store of a node that runs, with what is in SQLite's log."""
+    how = "mode=ro" if live else "mode=ro&immutable=1"
+    with closing(sqlite3.connect(f"file:{database}?{how}", uri=True, isolation_level=None)) as connection:
+        connection.execute("BEGIN")
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         assert {"job", "task", "event", "position"} <= set(names)
