@@ -1,8 +1,10 @@
 # One door to everything. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test test-unit test-seeds test-e2e check format lint types cover docs sim explore mutants bench lock binary clean
+.PHONY: help setup dev demo test test-unit test-seeds test-e2e check format lint types cover docs sim soak explore mutants bench lock binary clean
 
 SEEDS ?= 2000
+MINUTES ?= 10
+SEED ?= 1
 STATES ?= 100000
 ARGS ?=
 PY := .venv/bin/python
@@ -56,6 +58,9 @@ docs: setup ## bring the tables of docs/ up to date with the code (commands, rou
 sim: dev ## SEEDS random histories of a simulated array; a failing one prints how to replay it
 	$(PY) -m tests.sim --seeds 0:$(SEEDS) --jobs $$(nproc) $(ARGS)
 	$(PY) -m tests.sim.work --seeds 0:$$(($(SEEDS) / 10))
+
+soak: dev ## real nodes under load for MINUTES, killed, frozen and replaced as SEED has it; then all is checked
+	$(PY) -m tests.soak --minutes $(MINUTES) --seed $(SEED) $(ARGS)
 
 explore: dev ## every history of a small array, STATES states far; then with rules left out
 	$(PY) -m tests.sim.explore --states $(STATES) --jobs $$(nproc) $(ARGS)
