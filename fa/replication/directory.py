@@ -211,7 +211,7 @@ class ReplicaDirectory:
         self.chain.cut(after)
         if self.journal is not None:
             self.journal.clear()
-        moved = []
+        moved, emptied = [], set[int]()
         shelf = self.root / "quarantine"
         for file in reversed(self.all_files()):  # the last first: a crash in between leaves no hole
             if file.max_txid > after:
@@ -219,9 +219,10 @@ class ReplicaDirectory:
                 target = _free_name(shelf / file.path.name)
                 file.path.replace(target)
                 moved.append(target)
+                emptied.add(file.level)
         if moved:
             sync_folder(shelf)
-            for level in {0, SNAPSHOTS}:
+            for level in emptied:
                 sync_folder(self._folders[level])
         return moved
 

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
-from fa.replication.checksum import Page, PageSums
+from fa.replication.checksum import Page, PageSums, lock_page
 from fa.replication.directory import ReplicaDirectory, SegmentFile
 from fa.replication.durable import pwrite_all
 from fa.replication.errors import LineageBroken, SegmentCorrupt, SegmentTruncated
@@ -57,13 +57,21 @@ def write_over(fd: int, pages: Iterator[Page], header: Header, sums: PageSums) -
     """
     size = header.page_size
     while batch := list(islice(pages, BATCH_PAGES)):
+        end = sums.pages
         for number, page in batch:
+            _check_no_gap(header, end, number - 1)
             pwrite_all(fd, page, (number - 1) * size)
-        sums.replace(batch, max(sums.pages, batch[-1][0]))
-    if header.commit > sums.pages + 1:  # + 1: the lock page may be the last one
-        raise LineageBroken(f"Page {sums.pages + 1} is in none of the segments up to {header.max_txid}.")
+            end = max(end, number)
+        sums.replace(batch, end)
+    _check_no_gap(header, sums.pages, header.commit)
     sums.replace((), header.commit)
     os.ftruncate(fd, header.commit * size)
+
+
+def _check_no_gap(header: Header, end: int, needed: int) -> None:
+    """Of a database that has ``end`` pages so far, page ``needed`` must be there; only the lock page is nowhere."""
+    if needed > end + (lock_page(header.page_size) == end + 1):
+        raise LineageBroken(f"Page {end + 1} is in none of the segments up to {header.max_txid}.")
 
 
 class MappedSegment:

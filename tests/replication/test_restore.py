@@ -153,12 +153,14 @@ def test_a_copy_without_its_times_still_knows_them(small: Path, tmp_path: Path) 
     assert restore(directory, tmp_path / "x", moment(times[3])).position.txid == 4
 
 
-def test_a_page_that_is_nowhere_is_missed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pages", [(1,), (1, 4), (1, 2, 4), (1, 2, 3)])
+def test_a_page_that_is_nowhere_is_missed(tmp_path: Path, pages: tuple[int, ...]) -> None:
     directory = ReplicaDirectory(tmp_path / "replica")
-    for txid, commit in ((1, 1), (2, 4)):
+    for txid, commit, changed in ((1, 1, (1,)), (2, 4, pages)):
         header = Header(512, commit, txid, txid, txid, 1)
-        directory.write(header, encode(header, [(1, bytes(512))]))
-    with pytest.raises(LineageBroken, match="Page 2 is in none"):
+        directory.write(header, encode(header, [(number, bytes(512)) for number in changed]))
+    missing = min({1, 2, 3, 4} - set(pages))
+    with pytest.raises(LineageBroken, match=f"Page {missing} is in none"):
         restore(directory, tmp_path / "out")
 
 

@@ -124,6 +124,19 @@ def test_what_was_quarantined_goes_with_the_history(history: History) -> None:
     assert not list(shelf.iterdir())
 
 
+def test_what_was_quarantined_does_not_come_back_after_a_power_cut(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A resynchronisation moves everything: a file of the old history must not lie in any level again."""
+    history.run(seconds=600, commits=30)
+    Keeper(history.directory).keep(history.txid, history.now + HOUR)
+    make_snapshot(history.directory, history.txid)
+    synced: list[Path] = []
+    monkeypatch.setattr(directory, "sync_folder", synced.append)
+    history.directory.quarantine(0)
+    assert {int(path.name) for path in synced if path.parent.name == "ltx"} == {0, 1, 2, 3, SNAPSHOTS}
+
+
 def test_what_is_not_acknowledged_is_not_compacted(history: History) -> None:
     history.run(seconds=60, commits=20)
     Keeper(history.directory).keep(5, history.now + DAY)
