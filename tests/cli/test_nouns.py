@@ -83,6 +83,9 @@ def test_apply(fa: Line, array: FakeArray, tmp_path: Path) -> None:
     assert array.asked[0].body.decode() == RECIPE
     assert array.asked[0].headers["Content-Type"] == "application/toml"
     assert fa("factory", "apply", "-f", "-", stdin=RECIPE, tty=False).code == 0
+    array.answers["POST /v1/factories"] = {**s.FACTORY, "warning": "No node can run it."}
+    flagged = fa("factory", "apply", "-f", "-", stdin=RECIPE, tty=False)
+    assert (flagged.code, flagged.err) == (0, "warning: No node can run it.\n")
     assert fa("factory", "apply", "-f", str(tmp_path / "missing.toml")).code == 3
     (tmp_path / "bad.toml").write_bytes(b"\xff")
     assert fa("factory", "apply", "-f", str(tmp_path / "bad.toml")).code == 1

@@ -119,6 +119,19 @@ def test_what_cannot_be_given_away_now_is_given_away_later(desk: Desk) -> None:
     assert desk.dispatcher.runs_on("b") == ()
 
 
+def test_what_was_not_given_away_when_its_node_is_back_goes_on(desk: Desk) -> None:
+    submit(desk, 2)
+    desk.refuse[c.GiveAway] = StoreFull()
+    desk.tick(5.0, beats="a")
+    assert states(desk)["b"] == "lost"
+    desk.beat("b", (2, 1))
+    desk.refuse.clear()
+    desk.tick(10.0, beats="ab")
+    assert desk.dispatcher.runs_on("b") == ((2, 1),)
+    assert (desk.book.task(2).state, desk.book.task(2).attempt) == ("running", 1)
+    assert desk.said(w.Stop) == []
+
+
 def test_an_order_to_a_node_that_was_lost_meanwhile_is_taken_back(desk: Desk) -> None:
     desk.held = True
     desk.ask(c.SubmitJobs((NewJob("san:x", "one"),) * 2, AT))

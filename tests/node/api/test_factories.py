@@ -61,6 +61,18 @@ async def test_validate_says_which_nodes_could(one: Site) -> None:
     assert len((await one.get("/v1/factories"))[1]["items"]) == 1
 
 
+async def test_a_factory_that_nobody_can_run_is_kept_and_flagged(one: Site) -> None:
+    hopeless = 'requires = ["tag:moon"]\n' + OTHER
+    for status, told in (
+        await one.post("/v1/factories", data=hopeless, headers=TOML),
+        await one.call("PUT", "/v1/factories/third", data=hopeless.replace('"other"', '"third"'),
+                       headers={"If-None-Match": "*"}),
+        await one.get("/v1/factories/other"),
+    ):  # fmt: skip
+        assert (status, told["version"], told["nodes"]) == (200, 1, [])
+        assert told["warning"].startswith(f"No node of the array can run product proxy of {told['name']}")
+
+
 async def test_what_a_node_that_was_not_heard_yet_could_do_is_not_denied(one: Site) -> None:
     one.node.members.append(member("b", view=NodeView("b", (), up=False)))
     status, told = await one.post("/v1/factories:validate", data='requires = ["tag:moon"]\n' + OTHER)
