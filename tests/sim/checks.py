@@ -32,7 +32,6 @@ class Checks:
         self.chosen: dict[int, View] = {}
         self.newest: View | None = None
         self._accepts: dict[View, set[Member]] = {}
-        self._before: dict[View, View] = {}
         self.set_back: set[Member] = set()
 
     @property
@@ -126,6 +125,17 @@ class Checks:
             world.counts["voter-changes"] += view.voters != old.voters
         world.counts["multi"] += len(view.in_sync) > 1
         self._all_hold_everything(world, view)
+
+    # ---- what only is counted: that it comes up at all
+
+    def wrote(self, world: World, node: Node) -> None:
+        newest = self.newest
+        deposed = newest is not None and newest.epoch > node.writer_epoch and newest.coordinator != node.name
+        world.counts["deposed-writes"] += deposed
+
+    def derived(self, world: World, base: View | None) -> None:
+        """A proposal made its view of this one, which may never have been chosen."""
+        world.counts["resurrected"] += base is not None and self.chosen.get(base.epoch) != base
 
     # ---- at the end
 

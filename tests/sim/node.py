@@ -186,6 +186,7 @@ class Node:
         assert entry is not None
         self.inflight = None
         self.disk.log.append(entry)
+        self.world.checks.wrote(self.world, self)
         self.handle(ev.Committed(entry[0], entry[1]))
         if self.alive:
             self._close_if_due()
@@ -205,6 +206,9 @@ class Node:
     def _SaveBallot(self, effect: ef.SaveBallot) -> None:
         self.disk.ballot = effect.ballot
         self.world.checks.saved(self.world, self)
+        proposal = self.array._seat.proposal
+        if proposal and proposal.value == effect.ballot.accepted:
+            self.world.checks.derived(self.world, proposal._found)
 
     def _SaveIdentity(self, effect: ef.SaveIdentity) -> None:
         self.disk.incarnation, self.disk.mark, self.disk.replaced = effect.incarnation, effect.mark, effect.replaced

@@ -145,6 +145,16 @@ def current_from_cache(self: Proposal, state: State) -> Any:
     return state.view
 
 
+_proposal_current = Proposal._current
+
+
+def value_ignored(self: Proposal, state: State) -> Any:
+    """What others accepted says who votes, but not who is in sync."""
+    assert state.view is not None
+    newest = _proposal_current(self, state)
+    return replace(state.view, voters=newest.voters, prev=newest.prev)
+
+
 def one_vote(sets: Any, answered: Any) -> bool:
     return len(answered) > 0
 

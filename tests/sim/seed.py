@@ -22,6 +22,8 @@ class Result:
     events: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     violation: str = ""
+    broke: bool = False
+    """By another exception than an assertion."""
     live: bool = True
     lines: list[str] = field(default_factory=list)
 
@@ -44,6 +46,7 @@ def run_seed(
         result.violation = str(violation)
     except Exception as error:
         result.violation = f"{type(error).__name__}: {error}"
+        result.broke = not isinstance(error, AssertionError)
     result.events = world.events
     return result
 

@@ -104,6 +104,12 @@ class Shell:
     def acknowledged(self, world: Any, node: Node, position: Any) -> None:
         self.facts.append(Fact(node.name, node.disk.copy(), position))
 
+    def wrote(self, world: Any, node: Node) -> None:
+        pass
+
+    def derived(self, world: Any, base: Any) -> None:
+        pass
+
 
 def _ignore(*arguments: Any) -> None:
     pass
