@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
 FULL = 507
 POWER_CUTS = 3
+TRIES = 5  # to kill both nodes while they are in lock-step
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +143,7 @@ def test_power_cuts(pair: Pair) -> None:
     with pair.load() as load:
         for seed in range(POWER_CUTS):
             _goes_on(load)
-            last, first = pair.leader, pair.secondary
-            last.kill()
-            first.kill()
+            last, first = _killed_in_lock_step(pair)
             for node in (first, last):
                 pair.disks[node.name].cut_power(seed)
             first.start()
@@ -151,6 +151,23 @@ def test_power_cuts(pair: Pair) -> None:
             last.start()
             pair.array.wait_mirror()
     check_exactly_once(load, pair.leader)
+
+
+def _killed_in_lock_step(pair: Pair) -> tuple[kit.Node, kit.Node]:
+    """Both killed at once, who led first, while both copies were in the in-sync set. On a busy machine the coordinator
+    drops a secondary that is slow, which then rightly waits for it for ever: such a moment is not the one to test."""
+    for _ in range(TRIES):
+        pair.array.wait_mirror()
+        last = pair.leader
+        first = next(node for node in pair.array.nodes if node is not last)
+        last.kill()
+        first.kill()
+        view = _accepted(last)
+        if view["coordinator"] == last.name and first.name in {member["node"] for member in view["in_sync"]}:
+            return last, first
+        last.start()
+        first.start()
+    raise AssertionError(f"the array never stayed in lock-step until it was killed, in {TRIES} tries")
 
 
 def _wait_solo(pair: Pair, besides: str) -> None:
@@ -165,5 +182,15 @@ def _goes_on(load: Load) -> None:
 
 
 def _identity(node: kit.Node) -> dict[str, str]:
-    found: dict[str, str] = json.loads((node.root / "vote" / "identity.json").read_text().splitlines()[0])
+    return _record(node, "identity")
+
+
+def _accepted(node: kit.Node) -> dict[str, Any]:
+    """The last view that it agreed to: of a coordinator that was killed, none is newer."""
+    view: dict[str, Any] = _record(node, "ballot")["accepted"]
+    return view
+
+
+def _record(node: kit.Node, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((node.root / "vote" / f"{name}.json").read_text().splitlines()[0])
     return found
