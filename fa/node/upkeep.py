@@ -85,17 +85,18 @@ class Upkeep:
         writer. Runs until cancelled."""
         while True:
             await asyncio.sleep(SCRUB_EVERY)
-            if self._kept.copy and (rotten := await self._in_thread(self._kept.copy.scrub)):
+            if self._kept.copy and (rotten := await self._try(self._kept.copy.scrub)):
                 self._post(av.StoreFailed(sentence(rotten), rotten=True))
 
-    async def _try(self, call: Callable[..., Any], *arguments: Any) -> None:
+    async def _try(self, call: Callable[..., T], *arguments: Any) -> T | None:
         """What cannot be done now is done the next time, unless the disk has failed: a sync is never tried again."""
         try:
-            await self._in_thread(call, *arguments)
+            return await self._in_thread(call, *arguments)
         except (FaError, OSError) as error:
-            log.warning("the replica directory could not be tended: %s", error)
+            log.warning("the copy of the store could not be tended: %s", error)
             if isinstance(error, OSError) and is_failed(error):
                 self._post(av.StoreFailed(str(error)))
+        return None
 
     async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)

@@ -159,6 +159,23 @@ async def test_a_sound_copy_is_read_again_and_again(subject: Subject, monkeypatc
     assert not reads, "who leads has no copy"
 
 
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE])
+async def test_a_copy_that_cannot_be_read_is_read_again(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """A bad sector: the scrub ended for ever, and nobody was told."""
+    tried = 0
+
+    def broken(self: Copy) -> list[int]:
+        nonlocal tried
+        tried += 1
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Copy, "scrub", broken)
+    await until(subject.upkeep.scrub(), lambda: tried > 2)
+    assert {event.rotten for event in subject.posted} == ({False} if number == errno.EIO else set())
+
+
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
 async def test_only_a_failed_disk_ends_the_node(subject: Subject, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """A full one is tried again."""
