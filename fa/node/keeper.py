@@ -369,12 +369,12 @@ class Keeper:
     def kept_up_to(self) -> int:
         return self._writer.checkpointed if self._writer else self._copy.marker.txid if self._copy else 0
 
-    def scrub(self) -> list[int]:
-        """The pages of the file that rotted. Blocks, in any thread. Raises `Unavailable` while there is no copy."""
-        holds = self._writer or self._copy
-        if holds is None:
-            raise Unavailable("The copy on this node is just being replaced.", hint="Ask again in a moment.")
-        return holds.scrub()
+    @property
+    def held(self) -> Writer | Copy:
+        """Whoever has the file. Raises `Unavailable` while there is no copy."""
+        if holds := self._writer or self._copy:
+            return holds
+        raise Unavailable("The copy on this node is just being replaced.", hint="Ask again in a moment.")
 
     @property
     def pages(self) -> int:

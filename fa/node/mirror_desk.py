@@ -103,7 +103,9 @@ class MirrorDesk:
         """Read all of this node's copy, and hold it against where the array stands: ``txid`` and ``checksum``."""
         keeper = self._keeper
         at = Position(int(arguments["txid"]), int(arguments["checksum"], 16))
-        return asdict(await asyncio.to_thread(lambda: examine(keeper.directory, at, keeper.pages, keeper.scrub)))
+        return asdict(
+            await asyncio.to_thread(lambda: examine(keeper.directory, at, keeper.pages, lambda: keeper.held.scrub()))
+        )
 
 
 def history(reigns: Sequence[Reign], asked: Sequence[Event]) -> list[dict[str, Any]]:

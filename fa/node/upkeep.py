@@ -14,6 +14,7 @@ from fa.errors import FaError
 from fa.node.clock import Clock
 from fa.node.disk import is_failed
 from fa.replication.directory import ReplicaDirectory
+from fa.replication.errors import LineageBroken, SegmentCorrupt
 from fa.replication.retention import Keeper as DirectoryKeeper
 from fa.replication.retention import Policy
 from fa.replication.rot import sentence
@@ -26,6 +27,13 @@ SETTLE_EVERY = 2.0  # seconds between two times that what was applied is made du
 SETTLES_A_TEND = 5  # and at most this many of those between two looks at the replica directory
 SEGMENTS_A_TEND = 256  # and at most about this many segments: stock Litestream opens all files of a restore at once
 SCRUB_EVERY = 3600.0  # seconds
+MEND_EVERY = 3600.0  # at most: every file is read over for it
+
+
+class Held(Protocol):
+    """Whoever has the database file: the copy, or the writer of the node that leads."""
+
+    def read_pages(self, first: int, count: int) -> bytes: ...
 
 
 class Kept(Protocol):
@@ -47,6 +55,11 @@ class Kept(Protocol):
     @property
     def acknowledged(self) -> Position: ...
 
+    @property
+    def held(self) -> Held:
+        """Raises `Unavailable` while there is none."""
+        ...
+
 
 class Upkeep:
     """In a thread that neither acknowledgements nor volumes wait for. `history`: how many seconds back the store can be
@@ -58,17 +71,25 @@ class Upkeep:
         self._post = post
         self._policy = Policy(history=int(history * 1000))
         self._thread = ThreadPoolExecutor(1, "store-tend")
+        self._doubted, self._mend_not_before = False, 0.0
 
     def close(self) -> None:
         self._thread.shutdown()
 
+    def doubt(self) -> None:
+        """A file of the replica directory proved damaged, or there is a hole in it: it is mended next."""
+        self._doubted = True
+
     async def tend(self) -> None:
         """Make durable what was applied, compact and prune. Runs until cancelled."""
-        keep = DirectoryKeeper(self._kept.directory, self._policy)
+        kept = self._kept
+        keep = DirectoryKeeper(kept.directory, self._policy, lambda first, count: kept.held.read_pages(first, count))
         while True:
             await self._settle()
-            acknowledged = self._kept.acknowledged.txid
-            await self._try(keep.keep, self._kept.kept_up_to, self._clock.wall(), acknowledged)
+            if self._doubted and self._clock.mono() >= self._mend_not_before:
+                self._doubted, self._mend_not_before = False, self._clock.mono() + MEND_EVERY
+                await self._try(keep.mend, kept.kept_up_to, lambda: kept.acknowledged.txid)
+            await self._try(keep.keep, kept.kept_up_to, self._clock.wall(), kept.acknowledged.txid)
 
     async def _settle(self) -> None:
         """Until it is time to look at the replica directory."""
@@ -94,6 +115,8 @@ class Upkeep:
             return await self._in_thread(call, *arguments)
         except (FaError, OSError) as error:
             log.warning("the copy of the store could not be tended: %s", error)
+            if isinstance(error, SegmentCorrupt | LineageBroken):
+                self.doubt()
             if isinstance(error, OSError) and is_failed(error):
                 self._post(av.StoreFailed(str(error)))
         return None

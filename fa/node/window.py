@@ -37,6 +37,7 @@ from fa.node.requests import ArrayRequests
 from fa.node.settings import Settings
 from fa.node.vote_desk import VoteDesk
 from fa.node.wire import RosterEntry
+from fa.replication.errors import LineageBroken, SegmentCorrupt
 from fa.store.readers import Readers
 
 FORCE_PATIENCE = 10.0  # seconds
@@ -196,7 +197,11 @@ class Window:
 
     async def send_copy(self, request: web.BaseRequest, theirs: bytes) -> web.StreamResponse:
         keeper = self.keeper
-        return await send_copy(request, keeper.directory, self.settings.array.id, keeper.acknowledged, theirs)
+        try:
+            return await send_copy(request, keeper.directory, self.settings.array.id, keeper.acknowledged, theirs)
+        except (SegmentCorrupt, LineageBroken):
+            keeper.upkeep.doubt()
+            raise
 
     # --- the operator's override ---
 

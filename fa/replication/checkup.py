@@ -13,7 +13,7 @@ from fa.errors import FaError
 from fa.replication.directory import ReplicaDirectory
 from fa.replication.errors import SegmentCorrupt, StockToolFailed
 from fa.replication.litestream import find_program, verify
-from fa.replication.merge import MappedSegment
+from fa.replication.merge import read_over
 from fa.replication.restore import restore_nothing
 from fa.replication.rot import sentence
 
@@ -75,9 +75,7 @@ def _segments(found: Checkup, directory: ReplicaDirectory) -> None:
     """Every file, also those that no restore of now would open."""
     for file in directory.all_files():
         try:
-            with MappedSegment(file.path) as segment:
-                for _ in segment.pages():
-                    pass
+            read_over(file)
         except FileNotFoundError:
             continue  # compacted meanwhile
         except SegmentCorrupt:

@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS position (
 ) STRICT
 """
 """One row, updated by every group commit: it tells a reader which position its snapshot contains."""
+SET_POSITION = "INSERT INTO position VALUES (1, ?1, ?2) ON CONFLICT (id) DO UPDATE SET txid = ?1, epoch = ?2"
 
 _FATAL = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_PROTOCOL})
 

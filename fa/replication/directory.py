@@ -211,15 +211,19 @@ class ReplicaDirectory:
         self.chain.cut(after)
         if self.journal is not None:
             self.journal.clear()
+        files = reversed(self.all_files())  # the last first: a crash in between leaves no hole
+        return self.set_aside(file for file in files if file.max_txid > after)
+
+    def set_aside(self, files: Iterable[SegmentFile]) -> list[Path]:
+        """Move files out of Litestream's sight, durably, one after the other. Returns where they went."""
         moved, emptied = [], set[int]()
         shelf = self.root / "quarantine"
-        for file in reversed(self.all_files()):  # the last first: a crash in between leaves no hole
-            if file.max_txid > after:
-                shelf.mkdir(exist_ok=True)
-                target = _free_name(shelf / file.path.name)
-                file.path.replace(target)
-                moved.append(target)
-                emptied.add(file.level)
+        for file in files:
+            shelf.mkdir(exist_ok=True)
+            target = _free_name(shelf / file.path.name)
+            file.path.replace(target)
+            moved.append(target)
+            emptied.add(file.level)
         if moved:
             sync_folder(shelf)
             for level in emptied:

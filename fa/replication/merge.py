@@ -114,6 +114,13 @@ class MappedSegment:
             self._map.close()
 
 
+def read_over(file: SegmentFile) -> None:
+    """Read all of a file. Raises ``SegmentCorrupt`` when it is damaged, ``FileNotFoundError``."""
+    with MappedSegment(file.path) as segment:
+        for _ in segment.pages():
+            pass
+
+
 class Merged:
     """The pages of several segments, oldest first, newest version each; a context manager.
 

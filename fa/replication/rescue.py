@@ -95,7 +95,7 @@ def _journaled(directory: ReplicaDirectory, end: int) -> list[tuple[Envelope, me
 
 def _rescue(wal: Path, directory: ReplicaDirectory, base: Position, found: Sequence[Found]) -> list[Found]:
     """Make segments, durably, of the transactions in the WAL that are newer than the last whole segment."""
-    last = _header_at(directory, found[-1].txid if found else base.txid)
+    last = header_at(directory, found[-1].txid if found else base.txid)
     epoch = found[-1].epoch if found else epoch_at(directory, base.txid)
     txid = found[-1].txid if found else base.txid
     rescued = []
@@ -114,11 +114,11 @@ def _rescue(wal: Path, directory: ReplicaDirectory, base: Position, found: Seque
 
 def epoch_at(directory: ReplicaDirectory, txid: int) -> int:
     """The epoch in which segment ``txid``, the last one in the database file, was made. Raises ``CopyDamaged``."""
-    header = _header_at(directory, txid)
+    header = header_at(directory, txid)
     return header.epoch if header else 0
 
 
-def _header_at(directory: ReplicaDirectory, txid: int) -> Header | None:
+def header_at(directory: ReplicaDirectory, txid: int) -> Header | None:
     """The header of the segment (or snapshot) that ends at ``txid``; None for the empty store.
 
     Retention never deletes it: without it nobody could tell which part of the WAL is new.

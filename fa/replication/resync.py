@@ -72,7 +72,7 @@ def install(
         _keep_snapshot(directory, header, received)
     else:
         header = _install_diff(db_path, announcement, received)
-        directory.write_pieces(header, _encode_database(db_path, header), level=SNAPSHOTS)
+        directory.write_pieces(header, encode_database(db_path, header), level=SNAPSHOTS)
         received.unlink()
     directory.chain.append(announcement.position, announcement.epoch)
     directory.chain.sync()
@@ -125,7 +125,7 @@ def _keep_snapshot(directory: ReplicaDirectory, header: Header, received: Path) 
     directory.last_timestamp = max(directory.last_timestamp, header.timestamp)
 
 
-def _encode_database(db_path: Path, header: Header) -> Iterator[bytes]:
+def encode_database(db_path: Path, header: Header) -> Iterator[bytes]:
     """The database file as a snapshot segment, some pages at a time."""
     encoder, skip = Encoder(header), lock_page(PAGE_SIZE)
     yield encoder.begin()

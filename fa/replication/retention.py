@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 from fa.replication.directory import LEVELS, SNAPSHOTS, ReplicaDirectory, SegmentFile
 from fa.replication.durable import sync_folder
+from fa.replication.errors import LineageBroken
 from fa.replication.merge import Merged
 from fa.replication.plan import newest_txid, restore_plan
+from fa.replication.rebase import ReadPages, new_base, set_damaged_aside
 from fa.replication.snapshot import make_snapshot
 
 Listing = dict[int, list[SegmentFile]]
@@ -53,9 +55,28 @@ class Policy:
 class Keeper:
     """Keeps one replica directory in shape; ``keep`` is called now and then, from any one thread."""
 
-    def __init__(self, directory: ReplicaDirectory, policy: Policy | None = None) -> None:
+    def __init__(
+        self, directory: ReplicaDirectory, policy: Policy | None = None, read: ReadPages | None = None
+    ) -> None:
+        """``read`` gives pages of the database file, of which a new base is made when files are damaged."""
         self._directory = directory
         self._policy = policy or Policy()
+        self._read = read
+
+    def mend(self, up_to: int, acknowledged: Callable[[], int]) -> bool:
+        """Move damaged files aside and make a new base where they leave a hole; whether anything was to be done.
+        Raises as ``keep``."""
+        damaged = set_damaged_aside(self._directory, up_to)
+        reached = max(up_to, acknowledged())
+        files = [file for file in self._directory.all_files() if file.max_txid <= reached]
+        try:
+            restore_plan(files, newest_txid(files))
+        except LineageBroken:
+            if self._read is None:
+                raise
+            new_base(self._directory, self._read, up_to, acknowledged)
+            return True
+        return bool(damaged)
 
     def keep(self, up_to: int, now_ms: int, gather_to: int = 0) -> None:
         """Compact and prune what is acknowledged and durable in the database file: ``up_to`` is that txid. What is only

@@ -338,6 +338,12 @@ class Copy:
         waiting = {number for item in self._pending for number in item.touched}
         return rotten_pages(self._fd, self._sums, first, last, waiting)
 
+    def read_pages(self, first: int, count: int) -> bytes:
+        """Pages of the database file as it is; fewer at its end. Any thread. Raises ``CopyError``, ``OSError``."""
+        with self._lock:
+            self._check_open()
+            return os.pread(self._fd, count * PAGE_SIZE, (first - 1) * PAGE_SIZE)
+
     # ---- changing roles ---------------------------------------------------------------------------------------
 
     def promote(self) -> State:

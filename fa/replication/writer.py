@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from fa.core.position import Position
 from fa.errors import StoreFull
-from fa.replication.connection import POSITION_TABLE, finds_no_room, is_rotten, open_anchor, open_writer
+from fa.replication.connection import POSITION_TABLE, SET_POSITION, finds_no_room, is_rotten, open_anchor, open_writer
 from fa.replication.directory import ReplicaDirectory
 from fa.replication.envelope import Envelope
 from fa.replication.errors import NotStarted, OutcomeUnknown, StoreRotten, WriterError
@@ -41,8 +41,6 @@ OnSegment = Callable[[Envelope, bytes], object]
 OnDead = Callable[[BaseException], object]
 Opened = TypeVar("Opened")
 Migrate = Callable[[sqlite3.Connection], object]
-
-SET_POSITION = "INSERT INTO position VALUES (1, ?1, ?2) ON CONFLICT (id) DO UPDATE SET txid = ?1, epoch = ?2"
 
 
 def wall_clock_ms() -> int:
@@ -86,10 +84,8 @@ class Writer:
         self._now_ms = now_ms
         self._pipeline = Pipeline(self._limits.group, self._limits.in_flight)
         self._unwritten: deque[tuple[Envelope, Header, bytes]] = deque()
-        self._checkpoint_not_before = 0.0
-        self._wal_used_since = 0.0
-        self._scrub_not_before, self._scrub_next = 0.0, 1
-        self._wal_bytes = 0
+        self._checkpoint_not_before = self._wal_used_since = self._scrub_not_before = 0.0
+        self._scrub_next, self._wal_bytes = 1, 0
         self._marker = Marker(db_path)
         self._trouble: BaseException | None = None
         self._held: list[Any] = []
@@ -149,6 +145,10 @@ class Writer:
             more, first = outcome_of(self.submit, partial(self._look, first))
             found += more
         return list(found)
+
+    def read_pages(self, first: int, count: int) -> bytes:
+        """Pages of the file as it is, read between commits. Blocks; raises what ``submit`` tells."""
+        return bytes(outcome_of(self.submit, lambda _: self._rot.read(first, count, PAGE_SIZE)))
 
     def freeze(self, quiet: Quiet | None = None) -> None:
         """Begin no new group commit. ``quiet(position)`` is called (here, or in the writer's thread) once the commit

@@ -63,6 +63,10 @@ class Subject:
     def acknowledged(self) -> Position:
         return self.follower.copy.applied
 
+    @property
+    def held(self) -> Copy:
+        return self.follower.copy
+
     def write(self, count: int) -> None:
         done = len(self.bench.shipped)
         for number in range(count):
@@ -157,6 +161,18 @@ async def test_a_sound_copy_is_read_again_and_again(subject: Subject, monkeypatc
     reads.clear()
     await until(subject.upkeep.scrub(), lambda: subject.looks > 3)
     assert not reads, "who leads has no copy"
+
+
+async def test_a_damaged_segment_is_mended(subject: Subject) -> None:
+    """It stopped compaction for good, and no other node could be given a copy from here."""
+    subject.write(20)
+    await until(subject.upkeep.tend(), lambda: subject.kept_up_to == subject.bench.writer.position.txid)
+    victim = subject.directory.path(5, 5)
+    victim.write_bytes(victim.read_bytes()[:-1])
+    subject.clock.later = DAY_MS * 2
+    await until(subject.upkeep.tend(), lambda: subject.files().get(0) == 1)
+    assert subject.directory.files(9)
+    assert not subject.posted
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE])

@@ -1,0 +1,154 @@
+"""A damaged file in the replica directory: compaction goes on, and another node can be given a copy."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from fa.core.position import EMPTY
+from fa.replication import rebase
+from fa.replication.directory import SNAPSHOTS, ReplicaDirectory
+from fa.replication.errors import LineageBroken, SegmentCorrupt
+from fa.replication.restore import restore, restore_nothing
+from fa.replication.resync import install
+from fa.replication.retention import DAY, HOUR, Keeper
+from fa.replication.secondary import Copy
+from fa.replication.snapshot import snapshot_for_peer
+from fa.replication.state import PAGE_SIZE
+from fa.replication.transfer import Kind, announce
+from fa.replication.writer import Limits, Writer
+from tests.replication.conftest import ARRAY, Bench, Follower, insert, wait_for
+
+
+def now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def damage(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[-1] ^= 1
+    path.write_bytes(raw)
+
+
+@pytest.fixture
+def bench(fast_home: Path) -> Bench:
+    """A coordinator whose marker follows at once."""
+    made = Bench(fast_home / "a", limits=Limits(wal_seconds=0, retry_seconds=0.01))
+    made.writer.open_epoch(1)
+    write(made, 20)
+    return made
+
+
+def write(bench: Bench, count: int) -> None:
+    for _ in range(count):
+        bench.do(insert(f"{len(bench.shipped)}" * 3000))
+    wait_for(lambda: bench.writer.checkpointed == bench.writer.position.txid)
+
+
+def keeper_of(directory: ReplicaDirectory, held: Writer | Copy) -> Keeper:
+    return Keeper(directory, read=held.read_pages)
+
+
+def test_a_coordinator_goes_on_with_a_damaged_segment(bench: Bench, follower: Follower, fast_home: Path) -> None:
+    keeper, directory = keeper_of(bench.directory, bench.writer), bench.directory
+    damage(directory.path(5, 5))
+    with pytest.raises(SegmentCorrupt):
+        keeper.keep(bench.writer.checkpointed, now() + DAY)
+    with pytest.raises(SegmentCorrupt):
+        snapshot_for_peer(directory, bench.writer.acknowledged.txid)
+    assert keeper.mend(bench.writer.checkpointed, lambda: bench.writer.acknowledged.txid)
+    at = bench.writer.acknowledged
+    assert [file.max_txid for file in directory.files(SNAPSHOTS)] == [at.txid]
+    assert restore(directory, fast_home / "now").position == at
+    assert (fast_home / "now").read_bytes() == bench.db.read_bytes()
+    assert restore_nothing(directory, 4).proved
+    with pytest.raises(LineageBroken, match="from segment 4 to segment 9"):
+        restore_nothing(directory, 9)
+    assert not keeper.mend(bench.writer.checkpointed, lambda: at.txid), "all is well now"
+    for _ in range(3):
+        write(bench, 10)
+        keeper.keep(bench.writer.checkpointed, now() + 2 * HOUR)
+    assert len(directory.files(0)) < 10
+
+    file, position, epoch = snapshot_for_peer(directory, bench.writer.acknowledged.txid)
+    told = announce(Kind.SNAPSHOT, file.path, ARRAY, position, epoch)
+    received = follower.directory.root / "incoming"
+    received.write_bytes(file.path.read_bytes())
+    follower.copy.close()
+    install(follower.db, follower.directory, ARRAY, told, received, EMPTY)
+    assert follower.copy.open() == position
+    bench.close()
+
+
+def test_commits_and_checkpoints_go_on_meanwhile(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebase, "BATCH", 3)
+    reads = 0
+
+    def read(first: int, count: int) -> bytes:
+        nonlocal reads
+        reads += 1
+        if reads < 6:
+            bench.sql("UPDATE t SET a = a || ?", f"{reads}")
+            write(bench, 2)
+        return bench.writer.read_pages(first, count)
+
+    marked = bench.writer.checkpointed
+    file = rebase.new_base(bench.directory, read, marked, lambda: bench.writer.acknowledged.txid)
+    assert reads > 6
+    assert file.max_txid == bench.writer.acknowledged.txid > marked
+    assert restore_nothing(bench.directory).position == bench.writer.acknowledged
+    bench.close()
+
+
+@pytest.mark.parametrize("level", [1, SNAPSHOTS])
+def test_a_secondary_goes_on_without_a_compacted_file(bench: Bench, follower: Follower, level: int) -> None:
+    follower.take(bench.shipped)
+    copy, directory = follower.copy, follower.directory
+    keeper = keeper_of(directory, copy)
+    copy.settle()
+    keeper.keep(copy.marker.txid, now() + 2 * HOUR)
+    if level == SNAPSHOTS:
+        rebase.new_base(directory, copy.read_pages, copy.marker.txid, lambda: copy.applied.txid)
+    write(bench, 3)
+    follower.take(bench.shipped[copy.position.txid :])
+    damage(directory.files(level)[0].path)
+    for lower in range(1, 4):
+        for file in directory.files(lower):
+            damage(file.path)
+    copy.settle()
+    assert keeper.mend(copy.marker.txid, lambda: copy.applied.txid)
+    assert restore_nothing(directory).position == copy.position
+    assert not list(directory.root.glob("*.copy"))
+    bench.close()
+
+
+def test_what_a_start_needs_is_left(bench: Bench, follower: Follower) -> None:
+    follower.take(bench.shipped)
+    copy, directory = follower.copy, follower.directory
+    marker = copy.settle().txid
+    damage(directory.path(marker, marker))
+    assert not keeper_of(directory, copy).mend(marker, lambda: marker)
+    assert directory.path(marker, marker).exists()
+    bench.close()
+
+
+def test_a_rotten_file_is_no_base(bench: Bench, follower: Follower) -> None:
+    follower.take(bench.shipped)
+    copy, directory = follower.copy, follower.directory
+    copy.settle()
+    damage(directory.path(5, 5))
+    with follower.db.open("r+b") as file:
+        file.seek(2 * PAGE_SIZE)
+        file.write(b"#ROT#")
+    with pytest.raises(LineageBroken, match="does not give what was recorded"):
+        keeper_of(directory, copy).mend(copy.marker.txid, lambda: copy.applied.txid)
+    assert not directory.files(SNAPSHOTS)
+    assert not list(directory.root.glob("*.copy"))
+    bench.close()
+
+
+def test_an_empty_directory_is_no_base(follower: Follower) -> None:
+    with pytest.raises(LineageBroken, match="nothing yet"):
+        rebase.new_base(follower.directory, follower.copy.read_pages, 0, lambda: 0)
