@@ -86,7 +86,12 @@ class _Launcher:
                     return self._end_all()
 
     def _take_order(self) -> bool:
-        data, descriptors, _, _ = socket.recv_fds(self._channel, ORDER_MAX, DESCRIPTORS_MAX, socket.MSG_CMSG_CLOEXEC)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(
+                self._channel, ORDER_MAX, DESCRIPTORS_MAX, socket.MSG_CMSG_CLOEXEC
+            )
+        except ConnectionResetError:  # its end as well, with an answer unread
+            return False
         if not data:
             return False
         order = json.loads(data)

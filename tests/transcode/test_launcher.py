@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -132,6 +135,20 @@ async def test_many_begin_at_once(fenced: Sandbox) -> None:
 def test_it_serves_nobody_but_its_parent() -> None:
     tried = subprocess.run([*launcher_command(), str(os.getpid() + 1)], stdin=subprocess.DEVNULL, check=False)
     assert tried.returncode == launcher.ORPHANED
+
+
+def test_whoever_leaves_an_answer_unread_ends_it_as_well() -> None:
+    """As a node does that is killed at that moment: the kernel calls it a reset. No log of a node has a traceback."""
+    order = {"number": 1, "argv": ["/bin/sleep", "1000"], "env": {}, "cwd": ""}
+    order |= {"inherit": [], "limits": {}, "nice": 0, "user": False, "network": False, "contain": False}
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = [*launcher_command(), str(os.getpid())]
+    with there, subprocess.Popen(command, stdin=there.fileno(), stderr=subprocess.PIPE) as begun:
+        with here:
+            socket.send_fds(here, [json.dumps(order).encode()], [1, 2])
+            wait_for(lambda: select.select([here], [], [], 0)[0], "it answers")
+        assert begun.communicate(timeout=60) == (None, b"")
+        assert begun.returncode == 0
 
 
 ORPHAN = """
