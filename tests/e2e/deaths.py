@@ -179,6 +179,8 @@ STORIES: dict[str, tuple[Callable[[Bench, str], None], tuple[str, ...]]] = {
             "after Tell Report",
             "before Commit FailAttempt",
             "after Commit FailAttempt",
+            "before Tell Heard",
+            "after Tell Heard",
         ),
     ),
     "its place is taken": (
@@ -189,13 +191,22 @@ STORIES: dict[str, tuple[Callable[[Bench, str], None], tuple[str, ...]]] = {
             "bury synced",
             "before KeepReport unsettled",
             "after KeepReport unsettled",
+            "before Tell Report 2",
+            "after Tell Report 2",
             "before Commit Unsettle",
             "after Commit Unsettle",
         ),
     ),
     "it is cancelled": (
         _cancelled,
-        ("before Tell Stop", "after Tell Stop", "before StopAttempt", "after StopAttempt"),
+        (
+            "before Commit ActOnJobs",
+            "after Commit ActOnJobs",
+            "before Tell Stop",
+            "after Tell Stop",
+            "before StopAttempt",
+            "after StopAttempt",
+        ),
     ),
     "it is given away": (_given_away, ("before Commit GiveAway", "after Commit GiveAway")),
 }
