@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from io import FileIO
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -79,7 +80,8 @@ class MappedSegment:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
+            _read_through(file)
             try:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             except ValueError as empty:
@@ -112,6 +114,13 @@ class MappedSegment:
         with suppress(BufferError):
             self.view.release()
             self._map.close()
+
+
+def _read_through(file: FileIO) -> None:
+    """Let a disk that cannot read it say so here, as an ``OSError``: through the map it kills the process (SIGBUS)."""
+    buffer = bytearray(min(WRITE_BUFFER, 1 + os.fstat(file.fileno()).st_size))
+    while file.readinto(buffer):
+        pass
 
 
 def read_over(file: SegmentFile) -> None:

@@ -32,6 +32,7 @@ from fa.replication.errors import (
 )
 from fa.replication.merge import ATTEMPTS, MappedSegment, write_over
 from fa.replication.plan import newest_txid, restore_plan
+from fa.replication.segment import HEADER, Header
 
 ASIDE = ".fa-restore-"
 """Files that begin so are on their way to a restore; a kill leaves one."""
@@ -141,8 +142,8 @@ def _txid_at(files: Sequence[SegmentFile], moment_ms: int) -> int:
 def _header_time(file: SegmentFile) -> int:
     """Of a damaged file what the file system says: it hinders only the restores that need it."""
     try:
-        with MappedSegment(file.path) as mapped:
-            return mapped.header.timestamp
+        with file.path.open("rb") as opened:
+            return Header.from_bytes(opened.read(HEADER.size)).timestamp
     except SegmentCorrupt:
         return file.mtime_ms
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -15,10 +19,12 @@ from fa.replication.restore import restore, restore_nothing
 from fa.replication.resync import install
 from fa.replication.retention import DAY, HOUR, Keeper
 from fa.replication.secondary import Copy
+from fa.replication.segment import Header, encode
 from fa.replication.snapshot import snapshot_for_peer
 from fa.replication.state import PAGE_SIZE
 from fa.replication.transfer import Kind, announce
 from fa.replication.writer import Limits, Writer
+from tests.e2e import disks
 from tests.replication.conftest import ARRAY, Bench, Follower, insert, wait_for
 
 
@@ -147,6 +153,35 @@ def test_a_rotten_file_is_no_base(bench: Bench, follower: Follower) -> None:
     assert not directory.files(SNAPSHOTS)
     assert not list(directory.root.glob("*.copy"))
     bench.close()
+
+
+READ = """
+import sys
+from pathlib import Path
+from fa.replication.merge import MappedSegment
+try:
+    with MappedSegment(Path(sys.argv[1])) as segment:
+        print(len(list(segment.pages())))
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+@pytest.mark.skipif(bool(disks.missing()), reason=disks.missing())
+def test_a_disk_that_cannot_read_a_segment_does_not_kill_the_process(tmp_path: Path) -> None:
+    """A bad sector beneath a mapped file is a SIGBUS: the node died each time it compacted."""
+    disk = disks.Disk(tmp_path / "disk", tmp_path / "mount")
+    try:
+        segment = disk.mountpoint / "x"
+        segment.write_bytes(encode(Header(512, 2, 2, 2, 1), [(1, bytes(512)), (2, bytes(512))]))
+        with segment.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        disk.set(errors={"read": errno.EIO})
+        ran = subprocess.run([sys.executable, "-c", READ, str(segment)], capture_output=True, text=True, check=False)
+        assert (ran.returncode, ran.stdout) == (0, "Input/output error\n")
+    finally:
+        disk.close()
 
 
 def test_an_empty_directory_is_no_base(follower: Follower) -> None:
