@@ -72,6 +72,7 @@ def test_a_full_disk(pair: Pair) -> None:
         pair.disks[full.name].fill()
         pair.array.wait_mirror("solo")
         _goes_on(load)
+        kit.wait_until("somebody is told", lambda: _told(pair, "store-full", full.name))
         pair.disks[full.name].set()
         pair.array.wait_mirror()
 
@@ -79,6 +80,7 @@ def test_a_full_disk(pair: Pair) -> None:
         pair.disks[full.name].fill()
         kit.wait_until("the other leads", lambda: pair.array.coordinator().name != full.name)
         _goes_on(load)
+        kit.wait_until("somebody is told", lambda: _told(pair, "store-full", full.name))
         pair.disks[full.name].set()
         pair.array.wait_mirror()
     assert all(node.alive for node in pair.array.nodes)
@@ -179,6 +181,11 @@ def _wait_solo(pair: Pair, besides: str) -> None:
 def _goes_on(load: Load) -> None:
     moment = time.monotonic()
     kit.wait_until("a write from now on", lambda: load.first_after(moment))
+
+
+def _told(pair: Pair, kind: str, name: str) -> bool:
+    alerts = pair.leader.get("/v1/alerts")["items"]
+    return any((alert["kind"], alert["subject"]) == (kind, f"node/{name}") for alert in alerts)
 
 
 def _identity(node: kit.Node) -> dict[str, str]:

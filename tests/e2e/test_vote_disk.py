@@ -36,6 +36,7 @@ class Fault:
 
 
 SOUND = Fault("healthy")
+EMPTY = Fault("disconnected", share="none")
 FAULTS = (
     Fault("disconnected", {"errors": dict.fromkeys((*LOOKS, *CHANGES, "fsync"), EIO)}),
     Fault("read-only", {"errors": dict.fromkeys(CHANGES, EROFS)}),
@@ -43,7 +44,7 @@ FAULTS = (
     Fault("full", {"capacity": 0}),
     Fault("hung", {"hang": True}),
     Fault("foreign", share="foreign"),
-    Fault("disconnected", share="none"),
+    EMPTY,
 )
 
 
@@ -83,10 +84,11 @@ def test_a_volume_that_fails_gives_no_vote(one: tuple[kit.Array, Disks]) -> None
     array.coordinator().post("/v1/factories", WAITS)
     share = Share(disk)
     with Load(array, BODY, clients=2, timeout=3.0) as load:
-        for fault in (*FAULTS, SOUND):
+        for fault in (*FAULTS, SOUND, EMPTY, SOUND):
             share.suffer(fault)
             _wait_state(array, fault.state)
             _go_on(load)
+            _wait_told(array, ill=fault.state != "healthy")
         share.suffer(FAULTS[0])
         dead = array.coordinator()
         alone = next(node for node in array.nodes if node is not dead)
@@ -115,6 +117,14 @@ def _wait_state(array: kit.Array, state: str) -> None:
         return {volume["state"] for volume in volumes} == {state}
 
     kit.wait_until(f"the volume is {state} for all", seen)
+
+
+def _wait_told(array: kit.Array, ill: bool) -> None:
+    def told() -> bool:
+        alerts = array.coordinator().get("/v1/alerts")["items"]
+        return any(alert["kind"] == "volume.ill" for alert in alerts) == ill
+
+    kit.wait_until("somebody is told" if ill else "the alert is over", told)
 
 
 def _go_on(load: Load) -> None:
