@@ -67,7 +67,7 @@ def in_turns(rivals: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[str,
         for name in turn:
             cost = rivals[name]()
             sums[name] += cost
-            print(f"  round {number + 1}  {name:12} {cost.wall:7.2f} s  {cost.cpu:7.2f} CPU s", flush=True)
+            print(f"  round {number + 1}  {name:16} {cost.wall:7.2f} s  {cost.cpu:7.2f} CPU s", flush=True)
     return sums
 
 
@@ -77,4 +77,4 @@ def show(sums: Mapping[str, Cost], jobs: int) -> None:
     for name, cost in sums.items():
         ratio = f"wall x{cost.wall / first.wall:.3f}, CPU x{cost.cpu / first.cpu:.3f}" if cost.cpu else ""
         each = f"{jobs / cost.wall:8.1f} jobs/s  {1000 * cost.cpu / jobs:7.2f} ms CPU a job"
-        print(f"{name:12} {jobs} jobs  {cost.wall:7.2f} s  {each}  {ratio}")
+        print(f"{name:16} {jobs} jobs  {cost.wall:7.2f} s  {each}  {ratio}")

@@ -3,8 +3,8 @@
     python -m bench.tasks [--jobs 2000] [--rounds 4] [--celery /path/to/venv/bin/python]
 
 A task is one small program that copies one small file. fa also commits each step durably, hashes the output, and
-publishes it; Celery acknowledges late, through a Redis that fsyncs each second. The CPU is that of all processes that
-take part. To have the rival:
+publishes it; Celery acknowledges late, through a Redis that fsyncs each second (`everysec`, Redis's default) or each
+write (`always`, as fa does). The CPU is that of all processes that take part. To have the rival:
 
     apt install redis-server; python3 -m venv V; V/bin/pip install celery redis packaging"""
 
@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -81,9 +82,11 @@ class Celery:
 
 
 @contextmanager
-def celery(python: str, root: Path) -> Iterator[Celery]:
+def celery(python: str, root: Path, fsync: str) -> Iterator[Celery]:
     port = kit.free_port()
+    root.mkdir()
     words = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(root), "--appendonly", "yes", "--save", ""]
+    words += ["--appendfsync", fsync]
     redis = subprocess.Popen(["redis-server", *words], stdout=subprocess.DEVNULL)
     try:
         kit.wait_until("redis answers", lambda: _listens(port))
@@ -143,8 +146,9 @@ def main() -> None:
         if why:
             print(f"without Celery: {why}")
         else:
-            rival = stack.enter_context(celery(options.celery, Path(root)))
-            rivals["celery"] = lambda: rival.drain(count, str(noop), str(source), str(out / "one"))
+            for fsync in ("everysec", "always"):
+                rival = stack.enter_context(celery(options.celery, Path(root, fsync), fsync))
+                rivals[f"celery, {fsync}"] = partial(rival.drain, count, str(noop), str(source), str(out / "one"))
         show(in_turns(rivals, options.rounds), count * options.rounds)
 
 
