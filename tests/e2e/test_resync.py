@@ -38,6 +38,24 @@ def test_a_damaged_copy_is_made_equal(array: kit.Array, damage: str, how: str) -
     assert len(b.jobs()) == 2 * JOBS
 
 
+def test_a_rotten_segment_of_the_coordinator_keeps_nobody_out(array: kit.Array) -> None:
+    """The store itself is whole, and a copy of it is given."""
+    a = array.found("a", "--slots", "1", "--witness", "none")
+    a.post("/v1/factories", WAITS)
+    for _ in range(5):
+        a.post("/v1/jobs", BODY)
+    assert a.stop() == 0
+    victim = sorted((a.root / "replica" / "ltx" / "0").iterdir())[2]
+    victim.write_bytes(victim.read_bytes()[:-1])
+    a.start()
+    b = array.join("b", "--slots", "1")
+    array.wait_mirror()
+    assert f"{victim} was damaged" in a.tail(200)
+    a.post("/v1/mirror/switchover", {"node": "b"})
+    kit.wait_until("b leads with what it was given", b.leads)
+    assert len(b.jobs()) == 5
+
+
 def _settle(a: kit.Node, b: kit.Node) -> None:
     """Until b would not mend itself by writing segments over its file again."""
     everything = a.get("/v1/mirror")["txid"]
