@@ -122,6 +122,7 @@ MUTANTS = (
             (Mirror, "_of", omit.copy_by_name),
             (Leader, "_copy", omit.copy_of_stranger),
         ),
+        story="56_wiped_copy",
     ),
     Mutant("wiped_votes", "R8", omit.everywhere(omit.votes_by_name)),
     Mutant("nas_rmw", "R13", (), omit.set("exclusive_links", False), story="43_volume_duel"),
