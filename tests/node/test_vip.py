@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import select
 import signal
 import struct
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from fa.errors import Invalid
 from fa.node.found import found
 from fa.node.settings import StateDir
-from fa.node.vip_guardian import VirtualAddress, arp_announcement
+from fa.node.vip_guardian import ANNOUNCE_AT_ONCE, ANNOUNCE_EVERY, SILENCE_MAX, VirtualAddress, arp_announcement
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces")
 DEADLINE = 30.0
@@ -114,6 +115,46 @@ def test_given_up_when_the_node_is_silent_and_taken_again(namespace: str) -> Non
     assert eventually(lambda: not has_address(namespace)), "nobody gave a sign of life"
     say(guardian, b"take")
     assert eventually(lambda: has_address(namespace))
+    guardian.stdin.close()  # type: ignore[union-attr]
+    assert guardian.wait(DEADLINE) == 0
+
+
+LISTENER = """
+import socket
+raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
+raw.bind(("v1", 0))
+print("listens", flush=True)
+while True:
+    frame = raw.recv(64)
+    if frame[28:32] == bytes((10, 9, 0, 9)):
+        print("heard", flush=True)
+"""
+
+
+@ROOT
+def test_announced_again_and_again_while_it_is_held_and_never_after(namespace: str) -> None:
+    """Who missed the first ones learns it from a later one; who was deposed does not take clients back."""
+    words = ["ip", "netns", "exec", namespace, sys.executable, "-c", LISTENER]
+    guardian = start(namespace)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, bufsize=0) as listener:
+        assert listener.stdout is not None
+        assert listener.stdout.readline() == b"listens\n"
+        say(guardian, b"take")
+        for _ in range(ANNOUNCE_AT_ONCE):
+            assert listener.stdout.readline() == b"heard\n"
+
+        def again() -> bool:
+            say(guardian, b"hold")
+            return bool(select.select([listener.stdout], [], [], SILENCE_MAX / 4)[0])
+
+        assert eventually(again)
+        say(guardian, b"drop")
+        assert eventually(lambda: not has_address(namespace))
+        while select.select([listener.stdout], [], [], 0.5)[0]:  # what was on its way
+            os.read(listener.stdout.fileno(), 4096)
+        say(guardian, b"hold")
+        assert not select.select([listener.stdout], [], [], ANNOUNCE_EVERY + 1.0)[0]
+        listener.kill()
     guardian.stdin.close()  # type: ignore[union-attr]
     assert guardian.wait(DEADLINE) == 0
 
