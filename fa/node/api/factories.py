@@ -10,7 +10,7 @@ from fa.core.commands import RemoveFactory, SaveFactory
 from fa.core.model import FactoryVersion, Group, NodeView, Role
 from fa.core.recipe import Factory, Product, factory_to_dict, parse_factory, requirements
 from fa.core.scheduling import PRIORITY_MAX, why_never
-from fa.errors import Invalid, NotFound
+from fa.errors import Invalid, NotFound, TooLarge
 from fa.node.api import given as g
 from fa.node.api import shapes as s
 from fa.node.api.body import decode_body
@@ -21,11 +21,22 @@ from fa.node.api.route import JSON, RECIPE, Route
 from fa.node.toml import dump
 
 TEST_SECONDS = 300.0
+TEXT_BYTES_MAX = 64 << 10
+DOTS_MAX = 200  # in a line: reading a key takes time and memory by the square of its parts
 _ETAG = re.compile(r'(?:W/)?"(\d{1,18})"', re.ASCII)
 
 
 def recipe_text(call: Call) -> str:
-    """The TOML that was sent, or what was sent as JSON, as TOML."""
+    """The TOML that was sent, or what was sent as JSON, as TOML; nothing that would take long to read."""
+    if len(call.raw) > TEXT_BYTES_MAX:
+        raise TooLarge(f"The text is larger than {TEXT_BYTES_MAX} bytes.", hint="Make several of it.")
+    text = _as_toml(call)
+    if any(line.count(".") > DOTS_MAX for line in text.splitlines()):
+        raise BadBody([("", f"it has more than {DOTS_MAX} dots in one line")])
+    return text
+
+
+def _as_toml(call: Call) -> str:
     declared = call.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if declared == JSON or call.raw.lstrip()[:1] == b"{":
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 
 from fa.core.commands import ActOnJobs, JobAction, SetPriority, SubmitJobs
@@ -112,7 +112,7 @@ def _moment(text: str, index: int) -> int:
         when = datetime.fromisoformat(text)
         if when.tzinfo is None:
             raise ValueError("no time zone")
-        return int(when.timestamp() * 1000)
+        return int(when.astimezone(UTC).timestamp() * 1000)  # in UTC there may be no such year
     except (ValueError, OverflowError):
         sentence = "is not a time with its zone, as in 2026-05-01T22:00:00Z"
         raise BadBody([(f"/jobs/{index}/defer_until" if index else "/defer_until", sentence)]) from None

@@ -25,17 +25,18 @@ from fa.node.api.shapes import (
 from fa.node.gateway import NodeStatus, Progress, VolumeStatus
 
 _STILL = Progress(phase="")
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999  # of the years 1 to 9999, in ms
 
 
 def stamp(at_ms: int) -> str:
-    """RFC 3339, UTC, milliseconds."""
-    seconds, ms = divmod(at_ms, 1000)
+    """RFC 3339, UTC, milliseconds. A file may bear any time: what is beyond the calendar is shown as its end."""
+    seconds, ms = divmod(min(max(at_ms, _FIRST), _LAST), 1000)
     return f"{_second(seconds)}.{ms:03d}Z"
 
 
 @lru_cache(maxsize=1024)
 def _second(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def stamp_or_none(at_ms: int | None) -> str | None:

@@ -28,7 +28,7 @@ Frame = Callable[[Message], bytes]
 
 
 async def stream(call: Call) -> web.StreamResponse:
-    since = call.query.since or call.headers.get("Last-Event-ID", "")
+    since = call.headers.get("Last-Event-ID", "") or call.query.since
     subscription = call.gateway.hub.subscribe(_topics(call.query.topics), since)
     try:
         return await _stream(call, subscription)
@@ -47,6 +47,8 @@ async def _stream(call: Call, subscription: Subscription) -> web.StreamResponse:
     headers = {**call.stamps(), "Content-Type": NDJSON if as_lines else SSE, "X-Accel-Buffering": "no"}
     response = web.StreamResponse(headers=headers)
     await response.prepare(call.request)
+    if call.request.method == "HEAD":
+        return response
     first = b"" if as_lines else b"retry: 1000\n\n"
     await _write(response, first + beat(frame))
     while True:

@@ -52,6 +52,25 @@ async def test_a_wrong_recipe_is_told_why(one: Site, body: bytes, words: str) ->
     assert len((await one.get("/v1/factories"))[1]["items"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ("\n".join([OTHER, "# " + "x" * 70_000]), 413, "65536 bytes"),
+        (".".join(["a"] * 250) + " = 1", 400, "dots"),
+        (f"[{'.'.join(['a'] * 250)}]", 400, "dots"),
+        ('{"name": "' + "." * 250 + '"}', 400, "dots"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/factories", "/v1/factories:validate", "/v1/factories:test", "/v1/monitors:test"])
+async def test_a_text_that_would_take_long_to_read_is_not(
+    one: Site, path: str, body: str, status: int, words: str
+) -> None:
+    """A key of 50,000 parts cost ten gigabytes of memory, and a text of a megabyte seconds, in which nothing else was
+    answered."""
+    told, problem = await one.post(path, data=body, headers=TOML)
+    assert told == status and words in problem["detail"]
+
+
 async def test_validate_says_which_nodes_could(one: Site) -> None:
     one.node.members.append(member("b", view=one.node.members[0].view.__class__("b", (("cpu", 0),))))
     status, told = await one.post("/v1/factories:validate", data=OTHER)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fa.node.api.render import stamp
 from fa.node.gateway import VolumeStatus
 from tests.node.api.fake import Site, member
 
@@ -30,6 +31,20 @@ async def test_a_folder_of_a_volume(one: Site, files: Path) -> None:
     assert first["exact"] and not second["exact"] and second["name"] == "b\\xff.mxf"
     _, root = await one.get("/v1/volumes/san/files")
     assert [(item["place"], item["kind"], item["bytes"]) for item in root["items"]] == [("san:in", "folder", None)]
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "shown"),
+    [
+        (2**53, "9999-12-31T23:59:59.999Z"),
+        (-(2**53), "0001-01-01T00:00:00.000Z"),
+        (-62_000_000_000_001, "0005-04-19T09:46:39.999Z"),
+        (0, "1970-01-01T00:00:00.000Z"),
+    ],
+)
+def test_a_file_may_bear_any_time(at_ms: int, shown: str) -> None:
+    """Servers of shares give out times that no calendar has; the folder is listed all the same."""
+    assert stamp(at_ms) == shown
 
 
 async def test_pages(one: Site, files: Path) -> None:

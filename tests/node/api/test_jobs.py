@@ -76,6 +76,7 @@ async def test_a_batch_is_all_or_nothing(one: Site) -> None:
         ({**JOB, "source": 3}, "/source", "expected `str`"),
         ({**JOB, "defer_until": "tomorrow"}, "/defer_until", "not a time"),
         ({**JOB, "defer_until": "2026-05-01T10:00:00"}, "/defer_until", "zone"),
+        ({**JOB, "defer_until": "9999-12-31T23:59:59-23:59"}, "/defer_until", "not a time"),
         ([], "", "expected `object`"),
     ],
 )

@@ -72,6 +72,24 @@ async def test_nothing_is_missed_after_a_break(one: Site, by_header: bool) -> No
         ]
 
 
+async def test_who_comes_back_by_itself_goes_on_after_what_it_saw_last(one: Site) -> None:
+    """A browser asks for the same address again, and says in a header what it has (WHATWG HTML 9.2.3)."""
+    for number in range(1, 4):
+        one.node.hub.publish("job", number)
+    async with watch(one, "?since=7-1", Last_Event_ID="7-2") as answer:
+        assert await Watcher(answer).next() == ServerEvent("job", "7-3", 3)
+
+
+async def test_the_head_of_a_stream_has_an_end(one: Site) -> None:
+    async with asyncio.timeout(60), one.local.head("http://fa/v1/stream") as answer:
+        assert (answer.status, answer.content_type) == (200, "text/event-stream")
+    async with asyncio.timeout(60), one.local.get("http://fa/v1/status") as answer:
+        assert answer.status == 200, "the connection is good for the next request"
+    await until(lambda: one.node.hub.watchers == 0)
+    async with one.local.head("http://fa/v1/stream?since=6-1") as answer:
+        assert answer.status == 410
+
+
 @pytest.mark.parametrize("since", ["6-1", "7-9"])
 async def test_what_is_no_longer_kept_is_gone(one: Site, since: str) -> None:
     async with watch(one, f"?since={since}") as answer:
