@@ -12,12 +12,23 @@ from fa.core.model import Alert
 ARRAY = "array"
 """The scope of what is about the array as a whole; the others are ``node/NAME``."""
 
-STANDING = frozenset({"solo", "certificate.ending", "clock.skew", "disk.low", "store-full", "vip.trouble", "vote.ill"})
+STANDING = frozenset(
+    {"solo", "certificate.ending", "clock.skew", "disk.low", "store-full", "vip.trouble", "vote.ill", "wal.large"}
+)
 """The kinds that a scope tells as a whole: what it no longer tells is over. Others (``node.lost``, ``volume.ill``,
 ``quarantine.*``) are raised and cleared one by one by who sees them."""
 
 WARNINGS = frozenset(
-    {"certificate.ending", "clock.skew", "disk.low", "member-dropped", "take-over", "stalled", "vip.trouble"}
+    {
+        "certificate.ending",
+        "clock.skew",
+        "disk.low",
+        "member-dropped",
+        "take-over",
+        "stalled",
+        "vip.trouble",
+        "wal.large",
+    }
 )
 
 

@@ -30,6 +30,7 @@ from fa.node.troubles import TroubleBook
 from fa.node.upstairs import Upstairs
 from fa.node.vip import VirtualIp
 from fa.node.window import Window
+from fa.replication.writer import Writer
 from fa.store.readers import Readers
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Guards:
         self._files = TlsFiles(place.tls)
         self._certificates = Certificates(self._files, lambda: self.contexts, self._sign, self._node)
         space = Space(settings.alerts.disk_low_percent)
-        self._room = Room(place.root, space, self._node, self._array, self._volumes)
+        self._room = Room(place.root, space, self._node, self._array, self._volumes, self._log_bytes)
         sender = Helper(helper_command("notify"))
         name = (settings.array.name, settings.array.id)
         self._postman = Postman(settings.alerts, name, self._store, window.ask, clock, sender)
@@ -156,6 +157,16 @@ class Guards:
         if self._store() is None:
             return ()
         return [v for member in self._window.machine.dispatcher.members if member.offer for v in member.offer.volumes]
+
+    def _log_bytes(self) -> int:
+        """Of what is not in the database file yet, while this node leads."""
+        try:
+            held = self._window.keeper.held
+        except Unavailable:
+            return 0
+        if not isinstance(held, Writer) or held.checkpointed == held.position.txid:
+            return 0
+        return held.wal_bytes
 
     async def _sign(self, request: str) -> str:
         """By this node while it leads, else by who does. Raises `Unavailable`, `Refused`."""

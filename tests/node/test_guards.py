@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import ssl
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +22,10 @@ from fa.node.hub import Hub
 from fa.node.settings import Array, Node, Settings, StateDir
 from fa.node.teller import Coordinator
 from fa.node.wire import RosterEntry
+from fa.replication.limits import Limits
+from fa.replication.state import PAGE_SIZE
 from tests.node.api.fake import STANDING
+from tests.replication.conftest import Bench, insert, wait_for
 
 
 class Site:
@@ -134,3 +139,21 @@ def test_whom_to_tell(site: Site) -> None:
     for nobody in (replace(STANDING, coordinator=None), replace(STANDING, leading=False), STANDING):
         site.standing = nobody
         assert site.guards._coordinator() is None
+
+
+def test_the_log_of_the_store_counts_while_a_reader_keeps_it_from_being_begun_anew(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    bench = Bench(tmp_path / "store", limits=Limits(wal_bytes=1, retry_seconds=0.01))
+    site.window.keeper = SimpleNamespace(held=bench.writer)
+    bench.writer.open_epoch(1)
+    bench.do(insert("one"))
+    with closing(sqlite3.connect(f"{bench.db.as_uri()}?mode=ro", uri=True)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM t").fetchone()
+        for number in range(20):
+            bench.do(insert(str(number)))
+        assert site.guards._log_bytes() == bench.writer.wal_bytes > 20 * PAGE_SIZE
+    wait_for(lambda: site.guards._log_bytes() == 0)
+    bench.close()
+    site.window.keeper = SimpleNamespace(held=object())
+    assert site.guards._log_bytes() == 0, "who does not lead writes none"

@@ -5,7 +5,7 @@ from pathlib import Path
 from fa.core.alarms import ARRAY
 from fa.core.outlook import Space
 from fa.core.work_messages import VolumeHealth
-from fa.node.room import Room
+from fa.node.room import WAL_LARGE, WAL_LOOKS, Room
 from fa.node.troubles import TroubleBook
 
 GIB = 1 << 30
@@ -15,7 +15,7 @@ class Site:
     def __init__(self) -> None:
         self.node, self.array = TroubleBook("node/b", lambda: 0.0), TroubleBook(ARRAY, lambda: 0.0)
         self.seen: list[VolumeHealth] = []
-        self.room = Room(Path("/d"), Space(5.0), self.node, self.array, lambda: self.seen)
+        self.room = Room(Path("/d"), Space(5.0), self.node, self.array, lambda: self.seen, lambda: 0)
 
     def kinds(self) -> list[str]:
         return [f"{trouble.kind} {trouble.subject}" for trouble in (*self.node.all(), *self.array.all())]
@@ -46,4 +46,15 @@ def test_a_full_store_is_a_trouble_until_it_has_room() -> None:
     site.room.look(50 * GIB, 100 * GIB)
     assert site.kinds() == ["store-full node/b"]
     site.room.filled(False)
+    assert site.kinds() == []
+
+
+def test_a_log_that_grows_without_end_is_a_trouble_until_it_is_begun_anew() -> None:
+    site = Site()
+    for _ in range(WAL_LOOKS - 1):
+        site.room.look_at_log(WAL_LARGE + 1)
+        assert site.kinds() == []
+    site.room.look_at_log(WAL_LARGE + 1)
+    assert site.kinds() == ["wal.large node/b"]
+    site.room.look_at_log(16 << 20)
     assert site.kinds() == []
