@@ -40,6 +40,8 @@ class Worker:
         self._beat_at: float | None = None
         self._release_at: float | None = None
         self._offer: w.Offer | None = None
+        self._offer_seen = -1  # the last one that the coordinator says it knows
+        self._leaves = False
         self._running: dict[Key, Running] = {}
         self._stopping: set[Key] = set()
         self._reports: dict[Key, Report] = {}
@@ -89,7 +91,8 @@ class Worker:
                 return self._leave()
             case w.OfferChanged(view, address, version, volumes):
                 number = self._offer.number + 1 if self._offer else 1
-                self._offer = w.Offer(number, replace(view, boot=self._boot), address, version, volumes)
+                slots = () if self._leaves else view.slots
+                self._offer = w.Offer(number, replace(view, boot=self._boot, slots=slots), address, version, volumes)
                 return self._tell(self._offer)
             case w.CoordinatorIs(node, epoch):
                 return self._coordinator_is(node, epoch, now)
@@ -165,7 +168,7 @@ class Worker:
     def _seen(self, epoch: int, offer: int, now: Moment) -> list[w.WorkEffect]:
         if epoch < self._epoch:
             return []
-        self._heard_at = now.mono
+        self._heard_at, self._offer_seen = now.mono, offer
         if self._offer and offer != self._offer.number:
             return self._tell(self._offer)
         return []
@@ -247,7 +250,7 @@ class Worker:
         if node is None or not changed:
             return []
         self._repeat_at.clear()
-        self._beat_at = None
+        self._beat_at, self._offer_seen = None, -1
         return self._tick(now)
 
     def _tick(self, now: Moment) -> list[w.WorkEffect]:
@@ -280,18 +283,21 @@ class Worker:
         return effects
 
     def _leave(self) -> list[w.WorkEffect]:
-        """First without slots, so that nothing is given here again; then without work."""
+        """First without slots, so that nothing is given here again; then without work. The beat asks for an answer."""
         effects: list[w.WorkEffect] = []
+        self._leaves = True
         if self._offer:
             offer = self._offer
             self._offer = replace(offer, number=offer.number + 1, view=replace(offer.view, slots=()))
-            effects += self._tell(self._offer)
+            effects += self._tell(self._offer) + self._tell(self._beat())
         return [*effects, *self._give_up()]
 
     @property
-    def idle(self) -> bool:
-        """Nothing runs, and everything that ran is known to the coordinator."""
-        return not self._running and not self._reports and not self._publishing
+    def has_left(self) -> bool:
+        """It was told to leave, nothing runs, and the coordinator, if there is one, knows all of it: what became of the
+        work, and that nothing more may be given here."""
+        known = self._offer is None or self._coordinator is None or self._offer_seen == self._offer.number
+        return self._leaves and known and not (self._running or self._reports or self._publishing)
 
     def _give_up(self) -> list[w.WorkEffect]:
         keys = [

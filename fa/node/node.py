@@ -166,7 +166,7 @@ class Node:
         await self._hand_over()
         self.runtime.post(w.Leaving())
         end = self.clock.mono() + LEAVE_PATIENCE
-        while not self.machine.worker.idle and self.clock.mono() < end:  # noqa: ASYNC110 (the core tells nobody)
+        while not self.machine.worker.has_left and self.clock.mono() < end:  # noqa: ASYNC110 (the core tells nobody)
             await asyncio.sleep(0.05)
 
     async def _hand_over(self) -> None:

@@ -380,13 +380,39 @@ def test_whom_it_reports_to_and_which_parts_it_may_still_publish(bench: Bench) -
 
 def test_who_leaves_takes_nothing_more_and_gives_back_what_runs(bench: Bench) -> None:
     bench.run()
+    assert not bench.worker.has_left
     effects = bench.step(w.Leaving())
-    offers = [effect.message for effect in effects if isinstance(effect, w.Tell)]
-    assert [offer.view.slots for offer in offers] == [()]
+    told = [effect.message for effect in effects if isinstance(effect, w.Tell)]
+    assert [type(message) for message in told] == [w.Offer, w.WorkBeat], "which is answered at once"
+    assert told[0].view.slots == ()
     assert effects[-1] == w.StopAttempt(1, 1)
     assert bench.told(order(task=2)) == []
-    assert not bench.worker.idle
+    bench.told(w.Seen(5, told[0].number))
+    assert not bench.worker.has_left
     bench.step(w.AttemptStopped(1, 1))
-    assert not bench.worker.idle, "nobody has heard of it yet"
+    assert not bench.worker.has_left, "nobody has heard of it yet"
     bench.told(w.Heard(1, 1, ReportKind.STOPPED))
-    assert bench.worker.idle
+    assert bench.worker.has_left
+
+
+def test_an_idle_node_has_left_when_the_coordinator_knows(bench: Bench) -> None:
+    """It would be given work until it counts as lost."""
+    bench.told(w.Seen(5, 1))
+    (told, _) = bench.step(w.Leaving())
+    assert not bench.worker.has_left
+    assert bench.told(w.Seen(5, 1)) == [told], "it did not arrive"
+    bench.told(w.Seen(5, 2))
+    assert bench.worker.has_left
+    bench.step(w.CoordinatorIs("c", 9))
+    assert not bench.worker.has_left, "this one does not know"
+    (late,) = bench.step(w.OfferChanged(view("b"), "https://b", "1"))
+    assert late.message.view.slots == (), "whatever changed meanwhile"
+    bench.step(w.CoordinatorIs(None, 0))
+    assert bench.worker.has_left, "there is nobody to be told"
+
+
+def test_who_never_offered_anything_leaves_at_once() -> None:
+    worker = Worker("w", 1)
+    worker.step(w.CoordinatorIs("a", 5), w.Moment(0.0, 0))
+    assert worker.step(w.Leaving(), w.Moment(1.0, 0)) == []
+    assert worker.has_left

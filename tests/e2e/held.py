@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from tests.e2e import kit
@@ -35,6 +36,11 @@ class Holder:
         transcode = {"exec": [str(self.program)]} | sections.pop("transcode", {})
         self._array.settings[name] = {"transcode": transcode, **sections}
 
+    def running(self) -> bool:
+        """Whether the tool works somewhere."""
+        commands = (path for path in Path("/proc").glob("[0-9]*/cmdline"))
+        return any(os.fsencode(self.program) in _read(path).split(b"\0") for path in commands)
+
     def source(self, name: str, *, go: bool = False) -> str:
         """A file for a job, which ends at once with `go`."""
         self._at(name).write_text(name)
@@ -47,6 +53,13 @@ class Holder:
 
     def _at(self, name: str) -> Path:
         return self._array.san / "in" / name
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""  # it ended meanwhile
 
 
 def factory(name: str, more: str = "") -> str:
