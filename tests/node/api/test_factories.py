@@ -59,6 +59,8 @@ async def test_a_wrong_recipe_is_told_why(one: Site, body: bytes, words: str) ->
         (".".join(["a"] * 250) + " = 1", 400, "dots"),
         (f"[{'.'.join(['a'] * 250)}]", 400, "dots"),
         ('{"name": "' + "." * 250 + '"}', 400, "dots"),
+        (f"priority = {'9' * 5000}", 400, "digits"),
+        ('{"a":' * 400 + "1" + "}" * 400, 400, "nested"),
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/factories", "/v1/factories:validate", "/v1/factories:test", "/v1/monitors:test"])
