@@ -33,10 +33,14 @@ ON_THE_WAY = ".copy"
 """Files that end so are being sent or received; a kill leaves one."""
 LEVELS = range(SNAPSHOTS + 1)
 
+AHEAD_MS = 60_000
+"""By so much a stamp may be ahead of the clock: those of nodes differ a little, and many commits share a moment."""
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentFile:
-    """One file of the directory; ``mtime_ms`` is its time as Litestream sees it."""
+    """One file of the directory; ``mtime_ms`` is its time as Litestream sees it, ``written_ms`` when it was written
+    here, by the clock of this node."""
 
     path: Path
     level: int
@@ -44,6 +48,12 @@ class SegmentFile:
     max_txid: int
     mtime_ms: int
     size: int
+    written_ms: int
+
+    def believed(self, stamp_ms: int, now_ms: int) -> int:
+        """Its time when it is stamped so. Stamps only grow: once a clock was far ahead, all that follow are of a time
+        to come, long after it was set right. The time of those is when they were written here."""
+        return stamp_ms if stamp_ms <= now_ms + AHEAD_MS else min(stamp_ms, self.written_ms)
 
 
 class ReplicaDirectory:
@@ -103,8 +113,7 @@ class ReplicaDirectory:
         """The entry of one file that exists."""
         numbers = parse_name(path.name)
         assert numbers, "only segments are described"
-        info = path.stat()
-        return SegmentFile(path, int(path.parent.name), *numbers, info.st_mtime_ns // 1_000_000, info.st_size)
+        return _described(path, int(path.parent.name), numbers, path.stat())
 
     def all_files(self) -> list[SegmentFile]:
         """The files of all levels."""
@@ -181,7 +190,8 @@ class ReplicaDirectory:
     def drop_quarantined(self, horizon_ms: int) -> None:
         """Delete what was quarantined and is older than ``horizon_ms`` (unix ms)."""
         for path in (self.root / "quarantine").glob("*"):
-            if path.stat().st_mtime_ns // 1_000_000 <= horizon_ms:
+            found = path.stat()
+            if min(found.st_mtime_ns, found.st_ctime_ns) // 1_000_000 <= horizon_ms:
                 path.unlink()
 
     def segments(self, after: Position, up_to: int, array_id: str, node_id: int) -> Iterator[tuple[Envelope, bytes]]:
@@ -239,7 +249,12 @@ def _look_at(entry: os.DirEntry[str], level: int) -> SegmentFile | None:
         return None
     if numbers is None or info is None:
         return None
-    return SegmentFile(Path(entry.path), level, *numbers, info.st_mtime_ns // 1_000_000, info.st_size)
+    return _described(Path(entry.path), level, numbers, info)
+
+
+def _described(path: Path, level: int, numbers: tuple[int, int], info: os.stat_result) -> SegmentFile:
+    mtime_ms, ctime_ms = info.st_mtime_ns // 1_000_000, info.st_ctime_ns // 1_000_000
+    return SegmentFile(path, level, *numbers, mtime_ms, info.st_size, ctime_ms)
 
 
 def _free_name(path: Path) -> Path:

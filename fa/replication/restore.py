@@ -12,6 +12,7 @@ import errno
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -133,19 +134,25 @@ def plan_for(directory: ReplicaDirectory, at: Moment) -> list[SegmentFile]:
 
 def _txid_at(files: Sequence[SegmentFile], moment_ms: int) -> int:
     """The newest boundary at or before a time."""
-    before = [file.max_txid for file in files if _header_time(file) <= moment_ms]
+    before = [file.max_txid for file in files if _time_of(file) <= moment_ms]
     if not before:
         raise NoSuchMoment("The replica directory does not reach back to that time.", hint=_range(files))
     return max(before)
 
 
-def _header_time(file: SegmentFile) -> int:
-    """Of a damaged file what the file system says: it hinders only the restores that need it."""
+def _time_of(file: SegmentFile) -> int:
+    """The time of its last transaction (ms). Of a damaged file what the file system says: it hinders only the restores
+    that need it."""
     try:
         with file.path.open("rb") as opened:
-            return Header.from_bytes(opened.read(HEADER.size)).timestamp
+            stamp = Header.from_bytes(opened.read(HEADER.size)).timestamp
     except SegmentCorrupt:
-        return file.mtime_ms
+        stamp = file.mtime_ms
+    return _believed(file, stamp)
+
+
+def _believed(file: SegmentFile, stamp: int) -> int:
+    return file.believed(stamp, time.time_ns() // 1_000_000)
 
 
 @contextmanager
@@ -163,7 +170,7 @@ def _opened(file: SegmentFile) -> Iterator[MappedSegment]:
 
 
 def _range(files: Sequence[SegmentFile]) -> str:
-    times = [_header_time(file) for file in files]
+    times = [_time_of(file) for file in files]
     low, high = min(file.max_txid for file in files), newest_txid(files)
     return f"It reaches from {_time(min(times))} (segment {low}) to {_time(max(times))} (segment {high})."
 
@@ -175,7 +182,7 @@ def _time(ms: int) -> datetime:
 def _replay(directory: ReplicaDirectory, plan: Sequence[SegmentFile], fd: int) -> Restored:
     """Apply the files in order to the open file, checking the state at every boundary that is recorded."""
     sums: PageSums | None = None
-    proved, reached, time, epoch = False, Position(0, 0), 0, 0
+    proved, reached, at, epoch = False, Position(0, 0), 0, 0
     for file in plan:
         with _opened(file) as mapped:
             header = mapped.header
@@ -183,7 +190,8 @@ def _replay(directory: ReplicaDirectory, plan: Sequence[SegmentFile], fd: int) -
                 raise LineageBroken(f"{file.path.name} does not follow on the file before it: two histories are mixed.")
             sums = sums or PageSums(header.page_size)
             write_over(fd, mapped.pages(), header, sums)
-            reached, time, epoch = Position(header.max_txid, sums.checksum), header.timestamp, header.epoch or epoch
+            reached, epoch = Position(header.max_txid, sums.checksum), header.epoch or epoch
+            at = _believed(file, header.timestamp)
         recorded = directory.chain.at(reached.txid)
         proved = recorded is not None
         if recorded is not None and recorded != reached:
@@ -191,4 +199,4 @@ def _replay(directory: ReplicaDirectory, plan: Sequence[SegmentFile], fd: int) -
                 f"{file.path.name} gives {reached}, but {recorded} was recorded: the directory mixes two histories.",
                 hint="Restore from another node's directory.",
             )
-    return Restored(reached, proved, _time(time), len(plan))
+    return Restored(reached, proved, _time(at), len(plan))

@@ -9,7 +9,7 @@ they are old; whatever may not be in the database file yet (``up_to``, the marke
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fa.replication.directory import LEVELS, SNAPSHOTS, ReplicaDirectory, SegmentFile
 from fa.replication.durable import sync_folder
@@ -87,7 +87,7 @@ class Keeper:
         """
         self._directory.flush()
         acknowledged = max(up_to, gather_to)
-        listing = {number: self._directory.files(number) for number in LEVELS}
+        listing = {number: [_dated(file, now_ms) for file in self._directory.files(number)] for number in LEVELS}
         for level in self._policy.levels:
             self._gather(level, listing, acknowledged, now_ms)
         self._snapshot(listing, acknowledged, now_ms)
@@ -103,7 +103,7 @@ class Keeper:
             files = files[len(batch) :]
             with Merged(batch) as merged:
                 path = self._directory.write_pieces(merged.header, merged.encoded(), level=level.number)
-            listing[level.number].append(self._directory.describe(path))
+            listing[level.number].append(_dated(self._directory.describe(path), now_ms))
 
     def _snapshot(self, listing: Listing, up_to: int, now_ms: int) -> None:
         files = [file for files in listing.values() for file in files if file.max_txid <= up_to]
@@ -116,7 +116,7 @@ class Keeper:
         grown = sum(file.size for file in rest) > max(base.size, self._policy.snapshot_log_bytes)
         many = sum(file.level == self._policy.levels[-1].number for file in rest) > self._policy.snapshot_files
         if rest and (old or grown or many):
-            listing[SNAPSHOTS].append(make_snapshot(self._directory, target))
+            listing[SNAPSHOTS].append(_dated(make_snapshot(self._directory, target), now_ms))
 
     def _prune(self, listing: Listing, up_to: int, now_ms: int) -> None:
         """Delete what a durable file of a higher level covers; always whole groups, so that every file that is left can
@@ -155,6 +155,11 @@ class Keeper:
         for folder in {file.path.parent for file in gone}:
             sync_folder(folder)
         files[:] = [file for file in files if not unwanted(file)]
+
+
+def _dated(file: SegmentFile, now_ms: int) -> SegmentFile:
+    """With the time that counts."""
+    return replace(file, mtime_ms=file.believed(file.mtime_ms, now_ms)) if file.mtime_ms > now_ms else file
 
 
 def _unbroken(files: Sequence[SegmentFile]) -> Sequence[SegmentFile]:

@@ -8,6 +8,8 @@ import os
 import random
 import resource
 import subprocess
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -228,6 +230,28 @@ def test_a_history_shorter_than_that_of_a_level_leaves_nothing_behind(history: H
     assert min(file.mtime_ms for file in files if file.level < 3) > history.now - 2 * DAY
     for file in files:
         assert restore_plan(files, file.max_txid), "what is kept can be reached"
+
+
+def test_a_clock_that_was_ahead_and_was_set_right(history: History, fast_home: Path) -> None:
+    """Stamps only grow, so all that follow are of a year to come: nothing ever grew old, and no time led to them."""
+    real = time.time_ns() // 1_000_000
+    history.run(seconds=60, commits=9)
+    history.now = real + 365 * DAY
+    history.run(seconds=60, commits=20)
+    history.now = real
+    history.run(seconds=60, commits=20)
+    assert history.times[49] > real + 364 * DAY
+    restored = restore(history.directory, fast_home / "now", datetime.fromtimestamp(real / 1000 + 60, UTC))
+    assert restored.position.txid == 49
+    assert restored.time < datetime.now(UTC)
+    for days in range(1, 10):
+        history.commit()
+        Keeper(history.directory, Policy(snapshot_files=2)).keep(history.txid, real + days * DAY)
+    assert len(history.directory.files(0)) <= 2
+    assert history.directory.files(SNAPSHOTS)
+    history.directory.quarantine(history.txid - 1)
+    history.directory.drop_quarantined(real + 10 * DAY)
+    assert not list((history.directory.root / "quarantine").iterdir())
 
 
 def test_the_stock_tool_restores_a_compacted_directory_under_ulimit_1024(history: History, fast_home: Path) -> None:
