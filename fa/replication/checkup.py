@@ -5,6 +5,7 @@ Nothing is changed, and everything found is told as a sentence. Calls block for 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,7 +17,10 @@ from fa.replication.litestream import find_program, verify
 from fa.replication.merge import read_over
 from fa.replication.restore import restore_nothing
 from fa.replication.rot import sentence
+from fa.replication.state import PAGE_SIZE
 
+COPIES = 2  # of the database that a comparison makes, by us and by the stock tool
+SPARE_BYTES = 16 << 20  # are left to the store besides
 BY_STOCK, SAME_ROWS, NOT_HERE = "identical", "same rows", "not installed"
 
 
@@ -89,6 +93,10 @@ def _segments(found: Checkup, directory: ReplicaDirectory) -> None:
 
 
 def _restores(found: Checkup, directory: ReplicaDirectory, at: Position) -> None:
+    needed = COPIES * found.pages * PAGE_SIZE + SPARE_BYTES
+    if shutil.disk_usage(directory.root).free < needed:  # a disk that is full, for a look, is one that takes no jobs
+        found.problems.append(f"It was not restored: that takes {needed >> 20} MiB of room in {directory.root}.")
+        return
     try:
         find_program()
     except StockToolFailed:

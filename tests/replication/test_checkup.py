@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -116,6 +118,18 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_looked_at(pair: Pair, troub
     found = examine(pair.follower.directory, pair.at, 0, broken)
     assert found.problems == [str(trouble)]
     assert found.restored
+
+
+def test_a_look_fills_no_disk(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two copies of the store are made for it: a coordinator without room takes no jobs."""
+    pages = 1000
+    needed = 2 * pages * PAGE_SIZE + (16 << 20)
+    for free in (needed - 1, needed):
+        monkeypatch.setattr(shutil, "disk_usage", lambda path, free=free: SimpleNamespace(free=free))
+        found = examine(pair.follower.directory, pair.at, pages, pair.follower.copy.scrub)
+        assert found.restored == (free == needed)
+        assert len(found.problems) == (free < needed)
+        assert all(told.startswith("It was not restored: that takes 23 MiB of room in ") for told in found.problems)
 
 
 def test_without_the_stock_tool_our_own_restore_counts(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
