@@ -17,6 +17,7 @@ from fa.core.losses import with_its_life, with_its_node
 from fa.core.members import RESEND_AFTER, Member, is_older, proves_nothing, stray_run, trace, volumes_of
 from fa.core.model import NodeMode, NodeRow
 from fa.core.runs import Run
+from fa.core.scheduling import may_rename
 from fa.core.work import Key, Moment
 
 About = tuple[str, str]  # kind and subject of an alert
@@ -287,8 +288,8 @@ class Attendance:
     def _ask_another(self, run: Run) -> Effects:
         """The able nodes in turn: one of them may hang on the volume."""
         assert run.output is not None, "only a granted publish is finished by others"
-        need = f"volume:{run.output.path.partition(':')[0]}"
-        able = [view.name for view in self._crew.views() if view.up and need in view.offers and view.name != run.node]
+        volume = run.output.path.partition(":")[0]
+        able = [view.name for view in self._crew.views() if may_rename(view, volume) and view.name != run.node]
         if not able:
             return []
         run.asked += 1

@@ -200,6 +200,12 @@ def may_run(group: Group, node: NodeView, priority: int) -> bool:
     return why_never(group, node, priority) is None and why_not_now(group, node) is None
 
 
+def may_rename(node: NodeView, volume: str) -> bool:
+    """Whether it could make visible now what was granted and lies there: that needs the volume, and no room on it."""
+    need = f"volume:{volume}"
+    return node.up and (need in node.offers or dict(node.unhealthy).get(need, "").startswith("full:"))
+
+
 def still_blocked(group: Group, nodes: Iterable[NodeView], priority: int, blocked: Sequence[str]) -> tuple[str, ...]:
     """`blocked`, as long as there is another node that could run the task when it has a slot; else nothing."""
     if not blocked:

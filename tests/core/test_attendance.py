@@ -505,6 +505,26 @@ def test_nobody_can_publish_where_nobody_has_the_volume(desk: Desk) -> None:
     assert len(desk.said(w.Grant, "a")) == 1
 
 
+def test_the_publish_of_a_node_that_is_no_member_is_finished_by_another() -> None:
+    for book in books("memory"):
+        book.submit()
+        book.grant(*book.dispatch(view("z")))
+        desk = Desk(book)
+        desk.serve()
+        desk.join("a")
+        desk.tick(0.1, beats="a")
+        assert [(node, grant.task) for node, grant in desk.told if isinstance(grant, w.Grant)] == [("a", 1)]
+
+
+def test_a_rename_needs_no_room(desk: Desk) -> None:
+    """A full volume takes no work, but whoever has it can make visible what lies there."""
+    granted(desk)
+    ill = (("volume:san", "full: no room"),)
+    desk.offer(view("a", offers=OFFERS - {"volume:san"}, unhealthy=ill), number=2)
+    desk.tick(4.0, beats="a")
+    assert [grant.task for grant in desk.said(w.Grant, "a")] == [2]
+
+
 def test_a_settled_publish_is_tried_again_from_the_start(desk: Desk) -> None:
     granted(desk)
     desk.report("b", (2, 1), ReportKind.UNSETTLED, error="the part is gone")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from fa.core.lifecycle import FINAL, JobState, TaskState
 from fa.core.model import Group, Job, NodeView, Role, Task
-from fa.core.scheduling import Board, Reason, still_blocked, why_never, why_not
+from fa.core.scheduling import Board, Reason, may_rename, still_blocked, why_never, why_not
 from fa.errors import NotFound
 from fa.node.api import shapes as s
 from fa.node.api.call import Answer, Call
@@ -62,13 +62,12 @@ def why_task(
 def _publisher(task: Task, views: Sequence[NodeView]) -> str:
     """Whoever has the volume may end it, once its own node does not."""
     volume = task.destination.partition(":")[0]
-    need = f"volume:{volume}"
     own = next((view for view in views if view.name == task.node and view.up), None)
-    if own and need in own.offers:
+    if own and may_rename(own, volume):
         return f"runs on {task.node}"
-    ill = dict(own.unhealthy).get(need) if own else None
+    ill = dict(own.unhealthy).get(f"volume:{volume}") if own else None
     trouble = f"has no volume {volume}" + (f" ({ill})" if ill else "") if own else "is lost"
-    others = [view.name for view in views if view.up and need in view.offers]
+    others = [view.name for view in views if may_rename(view, volume)]
     if others:
         then = f"{', '.join(others)} {'is' if len(others) == 1 else 'are'} asked to do it"
     else:

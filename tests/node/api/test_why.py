@@ -10,6 +10,7 @@ from fa.core.model import Group, NodeView, Task
 from fa.node.api.why import why_task
 from tests.core.book import AT, OFFERS, Book, books, view
 
+FULL = (("volume:san", "full: no room"),)  # to rename something there needs none
 ELSEWHERE = frozenset(word for word in OFFERS if not word.endswith(":san"))
 
 
@@ -48,6 +49,11 @@ def published(book: Book, *views: NodeView) -> str:
         (
             (view("a", offers=ELSEWHERE, unhealthy=(("volume:san", "hung: no answer"),)), view("b"), view("c")),
             "a is to publish its output and has no volume san (hung: no answer); b, c are asked to do it",
+        ),
+        ((view("a", offers=ELSEWHERE, unhealthy=FULL),), "runs on a"),
+        (
+            (view("a", up=False), view("b", offers=ELSEWHERE, unhealthy=FULL)),
+            "a is to publish its output and is lost; b is asked to do it",
         ),
     ],
 )
