@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from fa.core.commands import ActOnJobs, JobAction, SetPriority, SubmitJobs
 from fa.core.ledger_jobs import Submitted
-from fa.core.model import PRIORITIES, Job, NewJob, Role
+from fa.core.model import PRIORITIES, Job, NewJob, Role, Task
 from fa.core.query import parse
 from fa.errors import FaError, Invalid, NotFound
 from fa.node.api import given as g
@@ -83,12 +83,21 @@ async def _submit(call: Call, given: Sequence[g.SubmitJob]) -> tuple[list[dict[s
     submitted: Submitted = done.value
     rows = submitted.rows
     if submitted.replayed:  # they may have come far since
-        rows = tuple((view.job, view.tasks) for view in await call.gateway.readers.jobs_of(submitted.jobs))
+        rows = await _made_before(call, submitted.jobs)
     progress = call.gateway.progress()
     headers = {"Idempotency-Replayed": "true"} if submitted.replayed else {}
     if len(submitted.jobs) == 1:
         headers["Location"] = f"/v1/jobs/{submitted.jobs[0]}"
     return [job_fields(job, tasks, progress) for job, tasks in rows], done.durability, headers
+
+
+async def _made_before(call: Call, jobs: Sequence[int]) -> tuple[tuple[Job, tuple[Task, ...]], ...]:
+    """Raises `NotFound` when some are not kept any more: a site may keep keys longer than jobs."""
+    views = await call.gateway.readers.jobs_of(jobs)
+    if len(views) < len(jobs):
+        missing = min(set(jobs) - {view.job.id for view in views})
+        raise NotFound(f"This key made job {missing}, which is over and was deleted since.", hint="Use a new key.")
+    return tuple((view.job, view.tasks) for view in views)
 
 
 def idempotency_key(call: Call) -> str:

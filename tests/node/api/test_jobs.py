@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fa.core.commands import Dispatch, FailAttempt, GiveAway
+from fa.core.commands import Dispatch, FailAttempt, GiveAway, KeepHouse
 from fa.core.model import NodeView
 from fa.errors import Unavailable
 from fa.node.clock import wall_ms
@@ -55,6 +55,17 @@ async def test_the_same_key_with_another_body_is_a_mistake(one: Site) -> None:
 async def test_a_key_that_is_none(one: Site, key: str) -> None:
     status, problem = await one.post("/v1/jobs", json=JOB, headers={"Idempotency-Key": key})
     assert status == 400 and "Idempotency-Key" in problem["detail"]
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs:batch"])
+async def test_a_key_may_be_kept_longer_than_what_it_made(one: Site, path: str) -> None:
+    body = JOB if path == "/v1/jobs" else {"jobs": [JOB]}
+    assert (await one.post(path, json=body, headers={"Idempotency-Key": "k"}))[0] == 201
+    await one.post("/v1/jobs/1/cancel")
+    one.node.store.apply(KeepHouse(0, 2**52, 0, 1000))
+    status, problem = await one.post(path, json=body, headers={"Idempotency-Key": "k"})
+    assert (status, problem["code"]) == (404, "not-found")
+    assert "made job 1" in problem["detail"]
 
 
 async def test_a_batch_is_all_or_nothing(one: Site) -> None:
