@@ -12,7 +12,7 @@ from fa.core.blueprint import KEPT, Recipes
 from fa.core.ledger_setup import Stale, awaited
 from fa.core.model import FactoryVersion, NewJob, NodeMode, Reign, Role, Token
 from fa.errors import Conflict, NotFound, Unauthorized, Unprocessable
-from tests.core.book import AT, ONE, Book, row
+from tests.core.book import AT, ONE, Book, row, view
 
 
 def test_each_epoch_says_who_led_before(book: Book) -> None:
@@ -46,6 +46,21 @@ def test_a_factory_gets_a_version_for_each_text(book: Book) -> None:
         book.do(c.SaveFactory(ONE, AT, expected=0))
     with pytest.raises(Unprocessable):
         book.do(c.SaveFactory("name = ", AT))
+
+
+def test_a_job_keeps_the_version_it_was_submitted_with(book: Book) -> None:
+    """Also when it is tried again, and by a person."""
+    job = book.submit()
+    second = book.do(c.SaveFactory(ONE.replace("{job}", "new/{job}") + "cost = 2\n", AT))
+    later = book.submit()
+    first, other = book.dispatch(view(slots=3))
+    assert (first.job, first.factory_version, first.recipe, first.cost) == (job.id, 1, ONE, 1)
+    assert (other.job, other.factory_version, other.recipe, other.cost) == (later.id, 2, second.text, 2)
+    assert (first.destination, other.destination) == ("san:out/1-p.mp4", "san:out/new/2-p.mp4")
+    book.fail(first, permanent=True)
+    book.act(c.JobAction.RETRY, job.id)
+    (again,) = book.dispatch(view("b"))
+    assert (again.attempt, again.factory_version, again.recipe, again.cost) == (2, 1, ONE, 1)
 
 
 def test_a_removed_factory_keeps_its_versions(book: Book) -> None:

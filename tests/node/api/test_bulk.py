@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from fa.core.commands import ActOnJobs, Command, SetPriority
+from fa.core.commands import ActOnJobs, Command, Dispatch, FailAttempt, SetPriority
 from fa.errors import SelectionGone, Unavailable
 from fa.node.api import bulk
 from fa.node.api.selections import KEPT_SECONDS, OF_ONE_MAX, Selections
+from tests.core.book import AT, view
 from tests.node.api.fake import Site
 
 
@@ -55,6 +56,18 @@ async def test_only_what_was_listed_is_acted_on(one: Site) -> None:
         (job, True, "cancelled") for job in ids[::-1]
     ]
     assert await states(one, later) == ["queued", "queued"]
+
+
+async def test_all_that_failed_are_queued_again_by_query(one: Site) -> None:
+    ids = await submitted(one, 4)
+    nodes = (view("a", slots=3),)
+    for order in one.node.store.apply(Dispatch(1, nodes, AT)).orders:
+        one.node.store.apply(FailAttempt(order.task, order.attempt, "no film", True, AT))
+    assert await states(one, ids) == ["failed", "failed", "failed", "queued"]
+    made = await selected(one, "state:failed")
+    _, answer = await one.post("/v1/jobs:retry", json={"selection": made["selection"]})
+    assert [(row["id"], row["state"]) for row in answer["items"]] == [(job, "queued") for job in ids[2::-1]]
+    assert await states(one, ids) == ["queued"] * 4
 
 
 async def test_each_is_answered_for_itself(one: Site) -> None:
