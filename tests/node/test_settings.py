@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fa.core.recipe import parse_factory
 from fa.core.scheduling import free_slots
 from fa.errors import Invalid, NotFound
 from fa.node.offers import offer_of
@@ -90,6 +91,14 @@ def test_spans_of_time(written, seconds):
 def test_what_is_wrong_is_said(text, sentence):
     with pytest.raises(Invalid, match=sentence):
         parse(text)
+
+
+def test_times_are_those_of_the_design_unless_people_say_otherwise():
+    timing = SMALL.timing
+    assert (timing.heartbeat_seconds, timing.suspect_after_seconds, timing.lost_after_seconds) == (0.5, 2.0, 3.0)
+    assert timing.orphan_after_seconds == 60.0
+    recipe = parse_factory('name = "f"\n[[products]]\nname = "p"\npreset = "poster"\ndestination = "san:{job}.jpg"\n')
+    assert (recipe.attempts, recipe.stall_after, recipe.priority) == (3, 60.0, 50)
 
 
 def test_a_node_without_slots_has_one_per_core():
