@@ -1,6 +1,6 @@
 """``python -m tests.soak [--minutes 10] [--seed 1] [--dir D]``: real nodes, real clients, faults without end.
 
-Three nodes on loopback work for some clients while an operator meddles and nodes are killed, frozen, stopped, removed
+Two or three nodes on loopback work for clients, operators meddle, and nodes are killed, frozen, stopped, removed
 and joined anew, all drawn from one seed. Then everything is healed, and what is there is held against what everybody
 was told. When something is wrong it says what, names the seed, and keeps the folder: `story.log` has what was done, in
 order. What the machine makes of a seed depends on its clock: the same seed is the same plan, not the same run."""
@@ -14,20 +14,26 @@ import tempfile
 import threading
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 from tests.e2e import kit
 from tests.e2e.soak import checks, work
 from tests.e2e.soak.book import Book
-from tests.e2e.soak.clients import Client, Operator, Person
+from tests.e2e.soak.clients import Client, Dropper, Operator, Person
 from tests.e2e.soak.faults import Faults, Stuck, leader, status
 from tests.e2e.soak.vitals import Vitals
+from tests.e2e.soak.watcher import Watcher
 
-NAMES = "abc"
-CLIENTS = 4
+SHAPES = (("abc", 1, "none"), ("abc", 2, "none"), ("abc", 1, "volume:san"), ("ab", 1, "volume:san"))
+"""Names of the nodes, copies of the store, and the third vote."""
+CLIENTS, OPERATORS = 4, 2
 TELL_EVERY = 5.0  # seconds
 STORY_LINES = 60
+AnyPerson = TypeVar("AnyPerson", bound=Person)
 
 
 def main() -> int:
@@ -64,75 +70,108 @@ def _options() -> argparse.Namespace:
 
 def _soak(array: kit.Array, book: Book, rng: Random, seconds: float) -> list[str]:
     """What is wrong, in sentences."""
-    copies = rng.choice([1, 1, 2])
-    _found(array, copies)
-    stop_faults, stop_people, stop_looking = threading.Event(), threading.Event(), threading.Event()
-    people: list[Person] = [
-        Client(f"client{n}", array, book, Random(rng.random()), stop_people) for n in range(CLIENTS)
-    ]
-    people.append(Operator("operator", array, book, Random(rng.random()), stop_faults))
-    faults, vitals = Faults(array, book, Random(rng.random()), stop_faults), Vitals(array)
-    threads = [threading.Thread(target=_guarded, args=(person, book)) for person in people]
-    threads.append(threading.Thread(target=vitals.run, args=(stop_looking,)))
-    troubles: list[str] = []
-    striking = threading.Thread(target=_strike, args=(faults, troubles))
-    for thread in [*threads, striking]:
-        thread.start()
-    try:
-        _tell(array, book, seconds, striking)
-    finally:
-        stop_faults.set()
-        striking.join()
-        stop_people.set()
-        stop_looking.set()
-        for thread in threads:
-            thread.join()
-    if troubles:
-        return [*book.wrong, *troubles]
-    return _judge(array, book, faults, vitals)
+    names, copies, witness = rng.choice(SHAPES)
+    print(f"nodes {names}, {copies} copies besides, witness {witness}", flush=True)
+    _found(array, names, copies, witness)
+    soak = Soak(array, book, rng)
+    with soak.watching():
+        with soak.working():
+            _tell(array, book, seconds, soak.striking)
+        return soak.judge()
 
 
-def _judge(array: kit.Array, book: Book, faults: Faults, vitals: Vitals) -> list[str]:
-    try:
-        node = faults.settle("at the end")
-        print(f"healed: {node.status()['jobs']}", flush=True)
-        checks.rest(array, node)
-    except Stuck as error:
-        return [*book.wrong, str(error)]
-    vitals.look()
-    found = [*checks.everything(array, node, book, faults.rude), *vitals.wrong()]
-    print(f"{dict(book.counts)}\nfaults: {dict(book.faults)}\n{len(book.jobs)} jobs: {node.status()['jobs']}")
-    print(f"at most {vitals.most()}")
-    return found
+class Soak:
+    """Who acts, each in a thread: who works or strikes until the time is up, who watches until all is judged."""
+
+    def __init__(self, array: kit.Array, book: Book, rng: Random) -> None:
+        self._array, self._book = array, book
+        self._struck, self._worked, self._watched = threading.Event(), threading.Event(), threading.Event()
+        self._troubles: list[str] = []
+
+        def someone(kind: type[AnyPerson], name: str, until: threading.Event) -> AnyPerson:
+            return kind(name, array, book, Random(rng.random()), until)
+
+        self._people: list[Person] = [someone(Client, f"client{n}", self._worked) for n in range(CLIENTS)]
+        self._people += [someone(Operator, f"operator{n}", self._struck) for n in range(OPERATORS)]
+        self._people.append(someone(Dropper, "dropper", self._struck))
+        self._watcher = someone(Watcher, "watcher", self._watched)
+        self._faults = Faults(array, book, Random(rng.random()), self._struck)
+        self._vitals = Vitals(array)
+        self.striking = threading.Thread(target=self._strike)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        looking = threading.Thread(target=self._vitals.run, args=(self._watched,))
+        watching = threading.Thread(target=self._guarded, args=(self._watcher,))
+        looking.start()
+        watching.start()
+        try:
+            yield
+        finally:
+            self._watched.set()
+            looking.join()
+            watching.join()
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Whoever waits for an answer at the end gets it: by then nobody strikes any more."""
+        threads = [threading.Thread(target=self._guarded, args=(person,)) for person in self._people]
+        for thread in [*threads, self.striking]:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._struck.set()
+            self.striking.join()
+            self._worked.set()
+            for thread in threads:
+                thread.join()
+
+    def judge(self) -> list[str]:
+        try:
+            if self._troubles:
+                raise Stuck("\n".join(self._troubles))
+            node = self._faults.settle("at the end")
+            print(f"healed: {node.status()['jobs']}", flush=True)
+            checks.rest(self._array, node)
+        except Stuck as error:
+            return [*self._book.wrong, str(error)]
+        found = checks.everything(self._array, node, self._book, self._faults.rude)
+        found += self._watcher.wrong(node) + self._vitals.wrong()
+        print(f"{dict(self._book.counts)}\nfaults: {dict(self._book.faults)}")
+        print(f"whole again after {self._faults.slowest:.1f} s at most")
+        print(f"{len(self._book.jobs)} jobs: {node.status()['jobs']}; at most {self._vitals.most()}")
+        return found
+
+    def _guarded(self, person: Person) -> None:
+        try:
+            person.run()
+        except Exception:
+            self._book.bad(f"{person.name} gave up: {traceback.format_exc()}")
+
+    def _strike(self) -> None:
+        try:
+            self._faults.run()
+        except Exception:
+            self._troubles.append(traceback.format_exc())
 
 
-def _found(array: kit.Array, copies: int) -> None:
-    work.prepare(array, NAMES)
-    for name in NAMES:
+def _found(array: kit.Array, names: str, copies: int, witness: str) -> None:
+    work.prepare(array, names)
+    for name in names:
         array.settings[name]["array"] = {"mirrors": copies}
-    first = array.found("a", "--slots", "2")
+    first = array.found("a", "--slots", "2", "--witness", witness)
     if array.proved and not array.proved.exists():
         kit.wait_until("the encoders are proved", (first.root / "proved.json").exists, 300)
         shutil.copy(first.root / "proved.json", array.proved)
-    for name in NAMES[1:]:
+    for name in names[1:]:
         array.join(name, "--slots", "2")
     array.wait_whole()
+    if witness != "none":
+        kit.wait_until("the volume votes", lambda: len(first.get("/v1/mirror")["voters"]) > len(names))
     for kind in work.KINDS:
         first.post("/v1/factories", kind.toml(0))
-
-
-def _guarded(person: Person, book: Book) -> None:
-    try:
-        person.run(person.turn)  # type: ignore[attr-defined]
-    except Exception:
-        book.bad(f"{person.name} gave up: {traceback.format_exc()}")
-
-
-def _strike(faults: Faults, troubles: list[str]) -> None:
-    try:
-        faults.run()
-    except Exception:
-        troubles.append(traceback.format_exc())
+    first.post("/v1/monitors", work.MONITOR)
 
 
 def _tell(array: kit.Array, book: Book, seconds: float, striking: threading.Thread) -> None:

@@ -145,7 +145,7 @@ class Node:
         self, method: str, path: str, body: Any = None, *, key: str = "", timeout: float = 30.0
     ) -> tuple[int, Any]:
         """Status and decoded body over the Unix socket; text bodies are sent as TOML."""
-        connection = _UnixConnection(self.root / "fa.sock", timeout)
+        connection = self.connect(timeout)
         headers = {"Idempotency-Key": key} if key else {}
         data = None
         if isinstance(body, str):
@@ -159,6 +159,10 @@ class Node:
         finally:
             connection.close()
         return answer.status, json.loads(raw) if "json" in answer.headers.get("Content-Type", "") else raw
+
+    def connect(self, timeout: float) -> http.client.HTTPConnection:
+        """To its Unix socket."""
+        return _UnixConnection(self.root / "fa.sock", timeout)
 
     def get(self, path: str) -> Any:
         return self._good(*self.request("GET", path))
@@ -238,11 +242,11 @@ class Array:
     def _begin(self, node: Node) -> None:
         if self.proved and self.proved.exists():
             shutil.copy(self.proved, node.root / "proved.json")
-        self._configure(node)
+        self.configure(node)
         self.nodes.append(node)
         node.start()
 
-    def _configure(self, node: Node) -> None:
+    def configure(self, node: Node) -> None:
         """Write what `settings` has for it into its fa.toml."""
         file = node.root / "fa.toml"
         sections = tomllib.loads(file.read_text())

@@ -40,6 +40,7 @@ class Book:
     faults: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     backlog: int = 0
+    dropped: list[str] = field(default_factory=list)  # names of files put into the watch folder
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _began: float = field(default_factory=time.monotonic)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import psutil
 
 from fa.node.parts import owner_of
-from fa.transcode.digest import digest
+from fa.transcode.digest import Digest, digest
 from tests.e2e import kit
 from tests.e2e.soak import work
 from tests.e2e.soak.book import FINAL, Book
@@ -51,9 +52,11 @@ def _busy(node: kit.Node) -> Iterator[str]:
 
 
 def everything(array: kit.Array, node: kit.Node, book: Book, rude: set[str]) -> list[str]:
+    watched = list(_watched(array, node, book))
     jobs = [node.job(job["id"]) for job in node.jobs()]
     return [
         *book.wrong,
+        *watched,
         *_jobs(book, jobs),
         *_files(array, jobs),
         *_parts(array, rude),
@@ -65,7 +68,8 @@ def everything(array: kit.Array, node: kit.Node, book: Book, rude: set[str]) -> 
     ]
 
 
-def _jobs(book: Book, jobs: list[Any]) -> Iterator[str]:
+def _jobs(book: Book, all_jobs: list[Any]) -> Iterator[str]:
+    jobs = [job for job in all_jobs if not job["monitor"]]
     there = {job["id"]: job for job in jobs}
     if len(there) != len(jobs):
         yield "a job is listed twice"
@@ -107,14 +111,44 @@ def _job(told: Any, job: Any) -> Iterator[str]:
             yield f"an attempt of {task['product']} goes on"
 
 
+def _watched(array: kit.Array, node: kit.Node, book: Book) -> Iterator[str]:
+    """Each file that was put there made one job, and was moved once that had succeeded."""
+    folder = array.san / "watch"
+
+    def moved() -> bool:
+        return not set(book.dropped) & {path.name for path in folder.iterdir()}
+
+    try:
+        kit.wait_until("all files were taken", moved, SWEPT, every=0.5)
+    except kit.Failed:
+        yield f"left in the watch folder: {sorted(path.name for path in folder.iterdir())}; {node.get('/v1/monitors')}"
+    jobs = Counter(job["source"] for job in node.jobs("monitor:in"))
+    if wrong := {name: jobs[name] for name in jobs.keys() | _sources(book) if jobs[name] != 1}:
+        yield f"files of the watch folder, and how many jobs each made: {wrong}"
+    if bad := [job["id"] for job in node.jobs("monitor:in+-state:succeeded")]:
+        yield f"jobs of the monitor that did not succeed: {[node.job(number) for number in bad[:5]]}"
+    if {path.name for path in (folder / "done").glob("*")} != set(book.dropped):
+        yield f"moved: {sorted(path.name for path in (folder / 'done').glob('*'))}; dropped: {book.dropped}"
+
+
+def _sources(book: Book) -> set[str]:
+    return {f"san:watch/{name}" for name in book.dropped}
+
+
 def _files(array: kit.Array, jobs: list[Any]) -> Iterator[str]:
     known: set[Path] = set()
+    last: dict[Path, set[Digest]] = {}  # what may be where one job replaces what another one made
     for job in jobs:
         for task in job["tasks"]:
             if task["state"] != "succeeded":
                 continue
             output = task["output"]
             path = array.san / output["path"].removeprefix("san:")
+            recorded = Digest(output["bytes"], output["sha256"])
+            if job["factory"] in ("replaced", "refolder"):
+                known.add(path)
+                last.setdefault(path, set()).add(recorded)
+                continue
             if path in known:
                 yield f"{path} is the output of two tasks"
             known.add(path)
@@ -122,11 +156,14 @@ def _files(array: kit.Array, jobs: list[Any]) -> Iterator[str]:
                 yield f"job {job['id']}: {path} is not there: {task}"
                 continue
             made = digest(path)
-            if (made.bytes, made.sha256) != (output["bytes"], output["sha256"]):
+            if made != recorded:
                 yield f"job {job['id']}: {path} is not what was recorded: {made} {output}"
-            source = array.san / job["source"].removeprefix("san:")
+            source = array.san / job["source"].removeprefix("san:").replace("watch/", "watch/done/")
             if work.BY_NAME[job["factory"]].copies and made != digest(source):
                 yield f"job {job['id']}: {path} is not a copy of its source"
+    for path, made_once in last.items():
+        if not path.exists() or digest(path) not in made_once:
+            yield f"{path} is nothing that was delivered there"
     there = set((array.san / "out").glob("*/*"))
     if unknown := sorted(there - known):
         yield f"unknown in the destinations: {[str(path) for path in unknown[:20]]}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import http.client
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -29,7 +28,7 @@ READS = (
     "jobs?limit=20",
     "jobs?q=state:failed",
 )
-BACKLOG = 120  # jobs that are not over, from which clients hold back
+BACKLOG = 60  # jobs that are not over, from which clients hold back
 NOWHERE = (0, None)  # no answer: it may have happened or not
 
 
@@ -42,7 +41,6 @@ class Person:
     book: Book
     rng: Random
     stop: threading.Event
-    nodes: list[kit.Node] = field(default_factory=list)
 
     def ask(self, method: str, path: str, body: Any = None, key: str = "", seconds: float = 0.0) -> tuple[int, Any]:
         """At a random node; `NOWHERE` without an answer. No client should ever see a fault of the server's own."""
@@ -61,9 +59,12 @@ class Person:
     def rest(self, least: float, most: float) -> None:
         self.stop.wait(self.rng.uniform(least, most))
 
-    def run(self, turn: Callable[[], None]) -> None:
+    def turn(self) -> None:
+        raise NotImplementedError
+
+    def run(self) -> None:
         while not self.stop.is_set():
-            turn()
+            self.turn()
 
 
 class Client(Person):
@@ -137,6 +138,18 @@ class Client(Person):
         self.ask("GET", f"/v1/jobs/{number}/why")
 
 
+class Dropper(Person):
+    """Puts files into the watch folder."""
+
+    def turn(self) -> None:
+        name = f"drop{len(self.book.dropped)}.txt"
+        partial = self.array.san / "watch" / f"{name}.part"
+        partial.write_text(f"{name}\n" * self.rng.randint(1, 1000))
+        partial.rename(partial.with_name(name))
+        self.book.dropped.append(name)
+        self.rest(0.2, 6.0)
+
+
 class Operator(Person):
     """Does to jobs, nodes and the array what people do."""
 
@@ -181,7 +194,7 @@ class Operator(Person):
         first = self.rng.choice(ids)
         last = first + self.rng.randint(1, 6)
         states = {"cancel": "queued,held", "retry": "failed,cancelled", "hold": "queued", "release": "held"}
-        query = f"id:>={first} id:<={last} state:{states.get(action, 'queued,running')}"
+        query = f"id:>={first} id:<={last} state:{states.get(action, 'queued,running')} -monitor:in"
         status, chosen = self.ask("POST", "/v1/selections", {"q": query})
         if status != 201:
             return

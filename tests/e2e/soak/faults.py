@@ -7,16 +7,28 @@ import http.client
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tests.e2e import kit
+from tests.e2e import failpoints, kit
+from tests.e2e.deaths import STORIES
 from tests.e2e.soak.book import Book
 
 SETTLED = 150.0  # seconds within which the array is whole again, once nobody does anything to it
-BETWEEN_CHECKS = 8  # faults
+BETWEEN_CHECKS = (3, 14)  # faults
+ARMED = 0.4  # of the starts
+STEPS = (
+    "SaveBallot", "SaveIdentity", "SaveMarks", "SaveUnproven", "Ship", "StoreSegment", "Apply", "Acknowledge", "Lead",
+    "Serve", "Follow", "StepDown", "Freeze", "Thaw", "Rewind", "FetchCopy", "BarrierPassed",
+)  # fmt: skip
+POINTS = (
+    *failpoints.POINTS,
+    *(point for _, points in STORIES.values() for point in points),
+    *(f"{when} {step}" for step in STEPS for when in ("before", "after")),
+)
 
 
 class Stuck(Exception):
@@ -58,22 +70,31 @@ class Faults:
     rng: Random
     stop: threading.Event
     rude: set[str] = field(default_factory=set)  # nodes that were wiped without a farewell: parts of theirs may be left
-    _since: int = 0
+    armed: set[str] = field(default_factory=set)  # nodes that may die of themselves
+    slowest: float = 0.0  # seconds until the array was whole again
+    _left: int = BETWEEN_CHECKS[1]
 
     def run(self) -> None:
         """Until told to stop. Raises `Stuck`."""
         while not self.stop.is_set():
             self._one()
             self.stop.wait(self.rng.uniform(0.5, 7.0))
-            self._since += 1
-            if self._since >= BETWEEN_CHECKS:
+            for node in self.array.nodes:
+                if not node.alive and self.rng.random() < 0.7:
+                    self._revive(node)
+            self._left -= 1
+            if self._left <= 0:
                 self.settle("between faults")
 
     def settle(self, when: str) -> kit.Node:
         """Everything that was done is undone: the array must be whole again. The node that leads."""
-        self._since = 0
+        self._left, began = self.rng.randint(*BETWEEN_CHECKS), time.monotonic()
         for node in self.array.nodes:
-            self._revive(node)
+            if node.name in self.armed and node.alive:
+                node.kill()
+        self.armed.clear()
+        for node in self.array.nodes:
+            self._revive(node, sound=True)
         try:
             kit.wait_until("the array is whole", lambda: is_whole(self.array), SETTLED, every=0.5)
         except kit.Failed as error:
@@ -82,14 +103,23 @@ class Faults:
             raise Stuck(f"{when}: {error}; leads: {first and first.name}; {said}") from error
         found = kit.wait_until("somebody leads", lambda: leader(self.array))
         assert isinstance(found, kit.Node)
-        self.book.note("fault", f"whole, {found.name} leads")
+        self.slowest = max(self.slowest, took := time.monotonic() - began)
+        self.book.note("fault", f"whole after {took:.1f} s, {found.name} leads")
         return found
 
-    def _revive(self, node: kit.Node) -> None:
+    def _revive(self, node: kit.Node, *, sound: bool = False) -> None:
+        """Some will die again, at a step that they may come to."""
         if node.alive:
             node.signal(signal.SIGCONT)
-        else:
+            return
+        point = f"{self.rng.choice(POINTS)} {self.rng.choice([1, 1, 2, 5, 20])}"
+        if sound or self.rng.random() >= ARMED:
+            self.armed.discard(node.name)
             node.start()
+        else:
+            self.armed.add(node.name)
+            self.book.fault("armed", f"{node.name} will die {point}")
+            node.start({"FA_FAILPOINT": point})
 
     def _one(self) -> None:
         kinds: dict[Callable[[], None], int] = {
@@ -131,10 +161,14 @@ class Faults:
         if not node.alive:
             return
         self.book.fault("stop", node.name)
-        code = node.stop()
-        if code not in (0, -signal.SIGTERM):  # by the signal itself: it had not begun to run
-            self.book.bad(f"{node.name} stopped in order with code {code}")
+        self._farewell(node)
         self._down([node], 5.0)
+
+    def _farewell(self, node: kit.Node) -> None:
+        code = node.stop()
+        killed = node.name in self.armed and code == -signal.SIGKILL
+        if code not in (0, -signal.SIGTERM) and not killed:  # by the signal itself: it had not begun to run
+            self.book.bad(f"{node.name} stopped in order with code {code}")
 
     def _two(self) -> None:
         nodes = self._some(2)
@@ -142,7 +176,7 @@ class Faults:
         self._down(nodes, 6.0)
 
     def _all(self) -> None:
-        nodes = self._some(3)
+        nodes = self._some(len(self.array.nodes))
         self._kill_them("kill all", nodes)
         for node in nodes:
             self._down([node], 3.0)
@@ -152,7 +186,7 @@ class Faults:
         node = self._some(1)[0]
         for _ in range(self.rng.randint(2, 4)):
             self._kill_them("kill again", [node])
-            node.start()
+            self._revive(node)
             self.stop.wait(self.rng.uniform(0.1, 2.5))
 
     def _replace(self) -> None:
@@ -170,11 +204,12 @@ class Faults:
             return
         if rude:
             self.rude.add(node.name)
-        elif (code := node.stop()) not in (0, -signal.SIGTERM):
-            self.book.bad(f"{node.name} was removed, and stopped in order with code {code}")
+        else:
+            self._farewell(node)
         self.array.nodes.remove(node)
         shutil.rmtree(node.root)
-        self.settle("after a node was removed")
+        if len(self.array.nodes) > 1:  # else there is nobody to be in step with
+            self.settle("after a node was removed")
         self._join(node.name)
         self.settle("after a node was joined anew")
 

@@ -19,6 +19,16 @@ TOOLS = {
 CLIPS, TEXTS = 3, 12
 NO_SOURCE = r"no such file|not there|does not exist|is not on|no file"
 BROKEN = r"it is broken"
+TAKEN = r"already|exists|something else|stands at"
+CHANGED = r"changed"
+MONITOR = """
+name = "in"
+folder = "san:watch"
+factories = ["copy"]
+poll = "500ms"
+end = "rename"
+after = "move:done/"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +43,13 @@ class Kind:
     fails: str = ""
     succeeds: bool = True
     more: str = ""
+    place: str = "{source.stem}-{job}-{product}"  # where it delivers, in a folder of its own
 
     def toml(self, round: int) -> str:
         """The factory; `round` makes a new version of it."""
         head = f'name = "{self.name}"\ndescription = "round {round}"\n{self.more}\n'
         return head + "\n".join(
-            f'[[products]]\nname = "p{number}"\n{line}\n'
-            f'destination = "san:out/{self.name}/{{source.stem}}-{{job}}-{{product}}"'
+            f'[[products]]\nname = "p{number}"\n{line}\ndestination = "san:out/{self.name}/{self.place}"'
             for number, line in enumerate(self.products)
         )
 
@@ -58,6 +68,9 @@ KINDS = (
     Kind("missing", (_tool("copy"),), 2, fails=NO_SOURCE, succeeds=False),
     Kind("broken", (_tool("broken"),), 1, fails=BROKEN, succeeds=False),
     Kind("mixed", (_tool("copy"), _tool("broken"), _tool("slow", "1")), 1, fails=BROKEN, succeeds=False),
+    Kind("replaced", (_tool("copy"),), 1, more="replace = true", place="{product}"),
+    Kind("refolder", (_tool("folder"),), 1, False, CHANGED, more="replace = true", place="{product}"),
+    Kind("taken", (_tool("slow", "0.2"),), 1, fails=TAKEN, place="{source.stem}"),
     Kind("clip", ('preset = "h264-mp4"\nmax_height = 72', 'preset = "poster"'), 1, copies=False),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
@@ -71,11 +84,15 @@ def prepare(array: kit.Array, names: str) -> None:
         path.chmod(0o755)
     for number in range(TEXTS):
         (array.san / "in" / f"text{number}.txt").write_text(f"{number}\n" * (1 << number))
+    (array.san / "watch").mkdir()
     first = kit.make_clip(array.san / "in" / "clip0.mp4", 1.0, "128x72")
     for number in range(1, CLIPS):
         shutil.copy(first, first.with_name(f"clip{number}.mp4"))
     for name in names:
-        array.settings[name] = {"transcode": {"exec": [str(array.root / tool) for tool in TOOLS]}}
+        array.settings[name] = {
+            "transcode": {"exec": [str(array.root / tool) for tool in TOOLS]},
+            "retention": {"history": "2m", "events": 500},
+        }
 
 
 def pick(rng: Random) -> Kind:
