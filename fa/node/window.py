@@ -85,10 +85,11 @@ class Window:
         leading = self.serving.is_set() and self.store is not None
         array, node = self.settings.array, self.settings.node
         url = node.url if leading else self.links.address(status.coordinator)
+        works = leading and status.mirror != "stalled"
         return Standing(
             node.name, array.name, array.id, status.epoch, status.coordinator or None, url, leading,
             status.secondaries, status.mirror, status.acked.txid, self.keeper.commits.last_ms,
-            status.warning if leading else status.why,
+            status.warning if works else status.why,
         )  # fmt: skip
 
     def nodes(self) -> Sequence[NodeStatus]:

@@ -78,3 +78,21 @@ def test_a_node_that_this_coordinator_has_not_heard_is_not_told_to_lack_anything
     lost, silent = why_not_now(group, a), why_not_now(group, b)
     assert lost and silent and (lost.why, silent.why) == (Why.LOST, Why.SILENT)
     assert why_never(group, witness)
+
+
+@pytest.mark.parametrize(
+    ("mirror", "said"),
+    [("lock-step", "Add a third vote."), ("stalled", "b does not answer and min_insync is 2: nothing is acknowledged")],
+)
+def test_a_coordinator_that_acknowledges_nothing_says_why(mirror: str, said: str) -> None:
+    """Else it says what it is to be warned of."""
+    status = SimpleNamespace(
+        epoch=3, coordinator="a", secondaries=("b",), mirror=mirror, acked=Position(3, 1),
+        why="b does not answer and min_insync is 2: nothing is acknowledged", warning="Add a third vote.",
+    )  # fmt: skip
+    made = window(1.0, serving=True)
+    made.machine.array.status = lambda: status  # type: ignore[method-assign]
+    made.store = made.keeper = SimpleNamespace(commits=SimpleNamespace(last_ms=0.0))  # type: ignore[assignment]
+    standing = made.standing()
+    assert standing.leading
+    assert standing.why == said
