@@ -16,6 +16,7 @@ import shutil
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from fa.core.position import Position
 from fa.replication.chain import Chain
 from fa.replication.durable import Pieces, place, sync_files, sync_folder, syncing
 from fa.replication.envelope import Envelope
+from fa.replication.errors import HistoryChanged
 from fa.replication.journal import Journal
 from fa.replication.segment import HEADER, Header, file_name, parse_name
 
@@ -79,6 +81,8 @@ class ReplicaDirectory:
         self.journal = None if read_only else Journal(root / "journal")
         self._unsynced: deque[Path] = deque()
         self._flushing = threading.Lock()
+        self._cutting = threading.Lock()
+        self.cuts = 0  # how often segments were cut off
         self.last_timestamp = max((file.mtime_ms for level in LEVELS for file in self.files(level)), default=0)
 
     def close(self) -> None:
@@ -136,11 +140,17 @@ class ReplicaDirectory:
         self.last_timestamp = max(self.last_timestamp, header.timestamp)
         return target
 
-    def write_pieces(self, header: Header, pieces: Pieces, *, level: int) -> Path:
-        """Place a segment of any size, durably. Raises ``OSError`` or what ``pieces`` raises; nothing is left then."""
+    def write_pieces(self, header: Header, pieces: Pieces, *, level: int, cuts: int | None = None) -> Path:
+        """Place a segment of any size, durably. Raises ``OSError``, what ``pieces`` raises, or ``HistoryChanged`` when
+        something was cut off since that number of ``cuts``; nothing is left then."""
+
+        def rename(aside: Path, path: Path) -> None:
+            with self.uncut(cuts):
+                aside.replace(path)
+
         target = self.path(header.min_txid, header.max_txid, level)
         target.parent.mkdir(exist_ok=True)
-        place(target, pieces, mtime_ms=header.timestamp)
+        place(target, pieces, mtime_ms=header.timestamp, rename=rename)
         sync_folder(target.parent)
         if not level:
             self.last_timestamp = max(self.last_timestamp, header.timestamp)
@@ -158,6 +168,14 @@ class ReplicaDirectory:
             self.journal.append(messages)
         for header, ltx, _ in segments:
             self.write(header, ltx, sync=not journaled)
+
+    @contextmanager
+    def uncut(self, cuts: int | None) -> Iterator[None]:
+        """Nothing is cut off meanwhile. Raises ``HistoryChanged`` when something was since that number of ``cuts``."""
+        with self._cutting:
+            if cuts not in (None, self.cuts):
+                raise HistoryChanged
+            yield
 
     def take_back(self, headers: Iterable[Header]) -> None:
         """Segments of which some may have been placed are refused after all: another's number n + 1 must never come to
@@ -221,8 +239,10 @@ class ReplicaDirectory:
         self.chain.cut(after)
         if self.journal is not None:
             self.journal.clear()
-        files = reversed(self.all_files())  # the last first: a crash in between leaves no hole
-        return self.set_aside(file for file in files if file.max_txid > after)
+        with self._cutting:
+            self.cuts += 1
+            files = reversed(self.all_files())  # the last first: a crash in between leaves no hole
+            return self.set_aside(file for file in files if file.max_txid > after)
 
     def set_aside(self, files: Iterable[SegmentFile]) -> list[Path]:
         """Move files out of Litestream's sight, durably, one after the other. Returns where they went."""

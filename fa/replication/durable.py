@@ -6,7 +6,7 @@ import ctypes
 import errno
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,12 +60,17 @@ def syncing() -> Iterator[None]:
 Pieces = Iterable[bytes | memoryview]
 
 
-def place(path: Path, pieces: Pieces, *, mtime_ms: int | None = None, sync: bool = True) -> None:
+Rename = Callable[[Path, Path], object]
+
+
+def place(
+    path: Path, pieces: Pieces, *, mtime_ms: int | None = None, sync: bool = True, rename: Rename = Path.replace
+) -> None:
     """Write ``pieces`` beside ``path`` and rename it into place; the file is there whole or not at all.
 
     ``mtime_ms`` is set before the fsync, so that it is durable with the data. The folder is *not* synced: see
     ``write_durably`` and ``sync_folder``. On any error nothing is left behind and it goes on (``OSError``, or what
-    ``pieces`` raised).
+    ``pieces`` or ``rename`` raised).
     """
     aside = path.with_name(path.name + ".tmp")
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
@@ -79,7 +84,7 @@ def place(path: Path, pieces: Pieces, *, mtime_ms: int | None = None, sync: bool
                 os.fsync(fd)
         finally:
             os.close(fd)
-        aside.replace(path)
+        rename(aside, path)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise

@@ -81,6 +81,12 @@ class NeedsResync(CopyError):
     code = "needs-resync"
 
 
+class HistoryChanged(CopyError):
+    """Segments were moved away while they were compacted; it begins anew."""
+
+    code = "history-changed"
+
+
 class NoSuchMoment(FaError):
     """The replica directory does not reach back to that moment."""
 

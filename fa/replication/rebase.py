@@ -54,7 +54,7 @@ def new_base(directory: ReplicaDirectory, read: ReadPages, marked: int, acknowle
     segments above the marker are laid over it: those are all pages that may have changed while it was read.
     Raises ``LineageBroken``, ``SegmentCorrupt``, ``OSError``.
     """
-    aside = directory.root / f"base{ON_THE_WAY}"
+    aside, cuts = directory.root / f"base{ON_THE_WAY}", directory.cuts
     fd = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
     try:
         first = 1
@@ -64,7 +64,8 @@ def new_base(directory: ReplicaDirectory, read: ReadPages, marked: int, acknowle
         header, position = _bring_forward(directory, fd, marked, max(marked, acknowledged()))
         if directory.chain.at(position.txid) != position:
             raise LineageBroken(f"The file of the store does not give what was recorded after {position.txid}.")
-        return directory.describe(directory.write_pieces(header, encode_database(aside, header), level=SNAPSHOTS))
+        pieces = encode_database(aside, header)
+        return directory.describe(directory.write_pieces(header, pieces, level=SNAPSHOTS, cuts=cuts))
     finally:
         os.close(fd)
         aside.unlink()

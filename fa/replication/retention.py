@@ -62,6 +62,7 @@ class Keeper:
         self._directory = directory
         self._policy = policy or Policy()
         self._read = read
+        self._cuts = 0  # of the directory, when it was listed
 
     def mend(self, up_to: int, acknowledged: Callable[[], int]) -> bool:
         """Move damaged files aside and make a new base where they leave a hole; whether anything was to be done.
@@ -83,9 +84,11 @@ class Keeper:
         acknowledged yet, up to ``gather_to``, is compacted besides, but nothing of it is pruned: a busy coordinator
         checkpoints once a minute, and a restore would have to open thousands of files.
 
-        Raises ``OSError``, ``SegmentCorrupt``, ``LineageBroken``; the directory is as good as before then.
+        Raises ``OSError``, ``SegmentCorrupt``, ``LineageBroken``, ``HistoryChanged``; the directory is as good as
+        before then.
         """
         self._directory.flush()
+        self._cuts = self._directory.cuts
         acknowledged = max(up_to, gather_to)
         listing = {number: [_dated(file, now_ms) for file in self._directory.files(number)] for number in LEVELS}
         for level in self._policy.levels:
@@ -102,7 +105,9 @@ class Keeper:
             batch = _unbroken(files[: level.count])
             files = files[len(batch) :]
             with Merged(batch) as merged:
-                path = self._directory.write_pieces(merged.header, merged.encoded(), level=level.number)
+                path = self._directory.write_pieces(
+                    merged.header, merged.encoded(), level=level.number, cuts=self._cuts
+                )
             listing[level.number].append(_dated(self._directory.describe(path), now_ms))
 
     def _snapshot(self, listing: Listing, up_to: int, now_ms: int) -> None:
@@ -150,8 +155,9 @@ class Keeper:
 
     def _delete(self, files: list[SegmentFile], unwanted: Callable[[SegmentFile], bool]) -> None:
         gone = [file for file in files if unwanted(file)]
-        for file in gone:
-            file.path.unlink(missing_ok=True)
+        with self._directory.uncut(self._cuts):
+            for file in gone:
+                file.path.unlink(missing_ok=True)
         for folder in {file.path.parent for file in gone}:
             sync_folder(folder)
         files[:] = [file for file in files if not unwanted(file)]

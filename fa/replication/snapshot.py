@@ -21,11 +21,11 @@ def make_snapshot(directory: ReplicaDirectory, txid: int) -> SegmentFile:
 
     Raises ``LineageBroken`` when the files do not give that state, ``OSError``.
     """
-    target = directory.path(1, txid, SNAPSHOTS)
+    target, cuts = directory.path(1, txid, SNAPSHOTS), directory.cuts
     if not target.exists():
         with open_plan(directory, txid) as merged:
             _prove(merged, directory.chain.at(txid))
-            directory.write_pieces(merged.header, merged.encoded(), level=SNAPSHOTS)
+            directory.write_pieces(merged.header, merged.encoded(), level=SNAPSHOTS, cuts=cuts)
     return directory.describe(target)
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ import pytest
 from fa.core.position import EMPTY
 from fa.replication import rebase
 from fa.replication.directory import SNAPSHOTS, ReplicaDirectory
-from fa.replication.errors import LineageBroken, SegmentCorrupt
+from fa.replication.errors import HistoryChanged, LineageBroken, SegmentCorrupt
+from fa.replication.merge import Merged
 from fa.replication.restore import restore, restore_nothing
 from fa.replication.resync import install
 from fa.replication.retention import DAY, HOUR, Keeper
@@ -152,6 +154,37 @@ def test_a_rotten_file_is_no_base(bench: Bench, follower: Follower) -> None:
         keeper_of(directory, copy).mend(copy.marker.txid, lambda: copy.applied.txid)
     assert not directory.files(SNAPSHOTS)
     assert not list(directory.root.glob("*.copy"))
+    bench.close()
+
+
+@pytest.mark.parametrize("when", ["while it is compacted", "while it is pruned"])
+def test_a_resynchronisation_gets_nothing_of_the_old_history(
+    bench: Bench, follower: Follower, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """It moves all segments away, in another thread than that which compacts them."""
+    follower.take(bench.shipped)
+    marker, directory = follower.copy.settle().txid, follower.directory
+    keeper = Keeper(directory)
+
+    def cut(*arguments: object) -> None:
+        if directory.files(0):
+            directory.quarantine(0)
+            header = Header(PAGE_SIZE, 1, 1, 1, 1)
+            directory.write(header, encode(header, [(1, bytes(PAGE_SIZE))]))  # of the new history
+
+    if when == "while it is compacted":
+        encoded = Merged.encoded
+
+        def late(self: Merged) -> Iterator[bytes]:
+            yield from encoded(self)
+            cut()
+
+        monkeypatch.setattr(Merged, "encoded", late)
+    else:
+        monkeypatch.setattr(Keeper, "_prune_snapshots", cut)
+    with pytest.raises(HistoryChanged):
+        keeper.keep(marker, now() + 2 * HOUR)
+    assert [(file.level, file.max_txid) for file in directory.all_files()] == [(0, 1)]
     bench.close()
 
 
