@@ -74,3 +74,32 @@ def test_a_witness_lets_the_survivor_take_over(array: kit.Array) -> None:
     wait_until("w has no vote", lambda: "w" not in mirror(b)["voters"])
     wait_until("w has no link", lambda: '"w"' not in (b.root / "roster.json").read_text())
     wait_until("w is not listed", lambda: "w" not in [node["name"] for node in b.get("/v1/nodes")["items"]])
+
+
+def test_with_min_insync_two_nothing_is_acknowledged_alone(array: kit.Array) -> None:
+    """Whichever of the two is lost: what was asked for meanwhile is done once the other is back, and once."""
+    a = array.found("a", "--witness", "volume:san")
+    b = array.join("b")
+    array.wait_mirror()
+    wait_until("three vote", lambda: len(mirror(a)["voters"]) == 3)
+    a.post("/v1/factories", kit.PROXY)
+    array.settings = {name: {"array": {"min_insync": 2}} for name in "ab"}
+    for node in (b, a):
+        node.stop()
+        array.configure(node)
+        node.start()
+        array.wait_mirror()
+    job = {"source": "san:in/x.mp4", "factory": "proxy"}
+    for number, which in enumerate(("secondary", "coordinator")):
+        leader = array.coordinator()
+        secondary = b if leader is a else a
+        lost, left = (secondary, leader) if which == "secondary" else (leader, secondary)
+        lost.kill()
+        wait_until("it says why", lambda left=left: "min_insync is 2" in left.status()["why"])
+        assert left.status()["mirror"]["state"] == "stalled"
+        status, refusal = left.request("POST", "/v1/jobs", job, key=f"k{number}")
+        assert status == 503 and refusal["retry_after"], refusal
+        lost.start()
+        array.wait_mirror()
+        array.coordinator().post("/v1/jobs", job, key=f"k{number}")
+        assert len(array.coordinator().jobs()) == number + 1
