@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -20,6 +20,7 @@ from fa.node.api.paging import LIMIT_MAX, links
 from fa.node.api.problems import BadBody
 from fa.node.api.render import attempt_shape, job_fields, job_shape
 from fa.node.api.route import Route
+from fa.node.gateway import Progress
 from fa.store.orders import NEWEST, ORDERS
 from fa.store.readers import Place
 
@@ -82,9 +83,9 @@ async def _submit(call: Call, given: Sequence[g.SubmitJob]) -> tuple[list[dict[s
     done = await call.ask(SubmitJobs(jobs, call.at, call.who.name, key, digest))
     submitted: Submitted = done.value
     rows = submitted.rows
+    progress: Mapping[int, Progress] = {}
     if submitted.replayed:  # they may have come far since
-        rows = await _made_before(call, submitted.jobs)
-    progress = call.gateway.progress()
+        rows, progress = await _made_before(call, submitted.jobs), call.gateway.progress()
     headers = {"Idempotency-Replayed": "true"} if submitted.replayed else {}
     if len(submitted.jobs) == 1:
         headers["Location"] = f"/v1/jobs/{submitted.jobs[0]}"
