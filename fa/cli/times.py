@@ -53,11 +53,20 @@ def _told(text: str, now: datetime, hint: str) -> datetime:
     """A time of day, today, or RFC 3339."""
     try:
         if match := _CLOCK.fullmatch(text.strip()):
-            return now.replace(hour=int(match[1]), minute=int(match[2]), second=int(match[3] or 0), microsecond=0)
+            told = {"hour": int(match[1]), "minute": int(match[2]), "second": int(match[3] or 0)}
+            return _zoned(now.replace(**told, microsecond=0, tzinfo=None), now)
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return moment if moment.tzinfo else _zoned(moment, now)
+    except (ValueError, OverflowError):
         raise Invalid(f"{text!r} is not a moment.", hint=hint) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
+
+
+def _zoned(moment: datetime, now: datetime) -> datetime:
+    """In the zone of ``now``. Where that is the zone of this machine, as its clocks showed it on that day: the offset
+    of ``now`` may be that of summer, and the moment in winter."""
+    if now.utcoffset() == now.astimezone().utcoffset():
+        return moment.astimezone()
+    return moment.replace(tzinfo=now.tzinfo)
 
 
 def read_time(value: object) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -64,6 +65,24 @@ def test_moments(text: str, utc: str) -> None:
 )
 def test_moments_that_are_over(text: str, utc: str) -> None:
     assert rfc3339(parse_past(text, NOW)) == utc
+
+
+@pytest.mark.parametrize(
+    ("now", "text", "utc"),
+    [
+        ("2026-10-26T12:00Z", "2026-10-24T22:00", "2026-10-24T20:00:00.000Z"),
+        ("2026-10-24T12:00Z", "2026-10-26T22:00", "2026-10-26T21:00:00.000Z"),
+        ("2026-10-26T12:00Z", "10:00", "2026-10-26T09:00:00.000Z"),
+    ],
+)
+def test_moments_of_the_other_half_of_the_year(monkeypatch: pytest.MonkeyPatch, now: str, text: str, utc: str) -> None:
+    """Summer time ended on the 25th; the offset of now was taken for every day."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        there = datetime.fromisoformat(now).astimezone()
+        assert rfc3339(parse_past(text, there)) == utc
+    time.tzset()
 
 
 @pytest.mark.parametrize("text", ["30m", "1d", "90", "-1d ago", "ago", "soon", "99999999999d ago", "800000d ago"])
