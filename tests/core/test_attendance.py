@@ -536,6 +536,21 @@ def test_a_settled_publish_is_tried_again_from_the_start(desk: Desk) -> None:
 # --- draining ---
 
 
+@pytest.mark.parametrize("mode", [NodeMode.DRAINING, NodeMode.PAUSED])
+def test_a_node_that_drains_or_is_paused_finishes_what_runs_and_begins_nothing(desk: Desk, mode: NodeMode) -> None:
+    _, order = submit(desk, 2)
+    desk.ask(c.SetNodeMode("b", mode, AT))
+    assert [other.node for other in submit(desk, 4)] == ["a"], "b has a slot, too"
+    desk.tick(10.0, beats="ab")
+    assert (desk.said(w.Stop), desk.dispatcher.runs_on("b")) == ([], ((2, 1),))
+    desk.wish(order)
+    desk.report("b", (2, 1), ReportKind.PUBLISHED)
+    desk.tick(SHARE_WITHIN, beats="ab")
+    assert (desk.book.task(2).state, desk.book.task(2).attempt) == ("succeeded", 1)
+    assert desk.orders() == []
+    assert bool(desk.book.tables.fact("drained/b")) is (mode is NodeMode.DRAINING)
+
+
 def test_a_drained_node_is_noted_when_nothing_is_left_there(desk: Desk) -> None:
     submit(desk, 2)
     desk.ask(c.SetNodeMode("b", NodeMode.DRAINING, AT))
