@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
 import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -33,6 +34,7 @@ from fa.replication.transfer import (
 COPY_PATH = "/v1/peer/copy"
 ANNOUNCEMENT_BYTES = ANNOUNCEMENT.size + 8
 STALL_AFTER = 30.0  # seconds without a byte
+SPARE_BYTES = 16 << 20  # are left on the disk besides a copy, for votes and what else the node must write
 MEDIA = "application/octet-stream"
 
 
@@ -107,6 +109,8 @@ class Fetcher:
 
 async def _receive(content: aiohttp.StreamReader, target: Path) -> Announcement:
     told = Announcement.from_bytes(await _exactly(content, ANNOUNCEMENT_BYTES))
+    if shutil.disk_usage(target.parent).free < told.size + SPARE_BYTES:
+        raise Unavailable(f"There is no room here for a copy of {told.size >> 20} MiB.", hint="Make room on this disk.")
     receiver = Receiver(told, target)
     try:
         async for chunk in _chunks(content, told.size):
