@@ -27,7 +27,7 @@ from fa.client.plain import (
     unreachable,
 )
 from fa.client.problems import BadAnswer, problem
-from fa.client.retry import PATIENCE, PAUSE_FIRST, Retry, Trouble
+from fa.client.retry import PATIENCE, PAUSE_FIRST, Retry, Trouble, busy
 from fa.client.sse import Parser
 from fa.client.target import Target, short_path
 from fa.errors import FaError
@@ -81,7 +81,7 @@ class AsyncClient:
 
     async def reply(self, call: Call) -> Reply:
         headers = self._headers(call)
-        retry = Retry(self.target.doors, self._door, self._opened, time.monotonic(), self._patience)
+        retry = Retry(self.target.doors, self._door, self._opened, time.monotonic(), self._patience, call.once)
         while True:
             reply, trouble, error = await self._once(call, headers, retry.door)
             if reply is not None and trouble is None:
@@ -105,7 +105,7 @@ class AsyncClient:
             return None, trouble, told(self.target, door, error)
         self._opened, self.node = True, reply.headers.get("Fa-Node", "")
         if reply.status == BUSY:
-            return reply, Trouble.BUSY, problem(reply.status, reply.body, reply.headers)
+            return reply, busy(reply.headers), problem(reply.status, reply.body, reply.headers)
         if reply.status >= STATUS_ERROR:
             raise problem(reply.status, reply.body, reply.headers)
         return reply, None, None

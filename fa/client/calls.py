@@ -21,7 +21,8 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Call(NamedTuple):
-    """One request. ``body`` is sent as JSON, ``text`` as it is with its ``media`` type; ``route`` is the template."""
+    """One request. ``body`` is sent as JSON, ``text`` as it is with its ``media`` type; ``route`` is the template.
+    ``once``: doing it twice is not the same, so it is not sent again when it may have been done."""
 
     method: str
     route: str
@@ -31,6 +32,7 @@ class Call(NamedTuple):
     text: str | None = None
     media: str = "application/json"
     headers: Mapping[str, str] = _NONE
+    once: bool = False
 
     @property
     def target(self) -> str:
@@ -82,13 +84,13 @@ def submit_batch(jobs: Sequence[Mapping[str, Any]], key: str = "") -> Call:
 
 def act_on_job(job: int | str, action: str) -> Call:
     assert action in JOB_ACTIONS, f"{action} is not something that is done to a job"
-    return Call("POST", f"/v1/jobs/{{id}}/{action}", {"id": str(job)})
+    return Call("POST", f"/v1/jobs/{{id}}/{action}", {"id": str(job)}, once=_once(action))
 
 
 def act_on_jobs(jobs: Sequence[int], action: str) -> Call:
     """For up to `BATCH_MAX` jobs at once; each is answered for itself."""
     assert action in JOB_ACTIONS, f"{action} is not something that is done to a job"
-    return Call("POST", f"/v1/jobs:{action}", body={"ids": list(jobs)})
+    return Call("POST", f"/v1/jobs:{action}", body={"ids": list(jobs)}, once=_once(action))
 
 
 def set_priority(job: int | str, priority: int | str) -> Call:
@@ -108,11 +110,16 @@ def select_jobs(q: str) -> Call:
 def act_on_selection(selection: str, action: str, after: int = 0, without: Sequence[int] = ()) -> Call:
     """Of a set, from place ``after`` on; the answer says where to go on."""
     assert action in JOB_ACTIONS, f"{action} is not something that is done to a job"
-    return Call("POST", f"/v1/jobs:{action}", body=_part(selection, after, without))
+    return Call("POST", f"/v1/jobs:{action}", body=_part(selection, after, without), once=_once(action))
 
 
 def set_priority_of_selection(selection: str, priority: int | str, after: int = 0, without: Sequence[int] = ()) -> Call:
     return Call("POST", "/v1/jobs:priority", body={**_part(selection, after, without), "priority": priority})
+
+
+def _once(action: str) -> bool:
+    """Is a job not the same after it was done a second time? What was retried may have failed again in between."""
+    return action == "retry"
 
 
 def _part(selection: str, after: int, without: Sequence[int]) -> dict[str, Any]:
@@ -209,7 +216,7 @@ def mirror_history() -> Call:
 
 
 def switchover(node: str) -> Call:
-    return Call("POST", "/v1/mirror/switchover", body={"node": node})
+    return Call("POST", "/v1/mirror/switchover", body={"node": node}, once=True)
 
 
 def verify_mirror(node: str = "") -> Call:
@@ -221,7 +228,7 @@ def force_report() -> Call:
 
 
 def force(array: str) -> Call:
-    return Call("POST", "/v1/force", body={"array": array})
+    return Call("POST", "/v1/force", body={"array": array}, once=True)
 
 
 def list_events(limit: int | None = None, after: str = "", since: str = "", subject: str = "") -> Call:
@@ -241,7 +248,7 @@ def list_volumes() -> Call:
 
 
 def renew_vote(name: str) -> Call:
-    return Call("POST", "/v1/volumes/{name}/vote", {"name": name})
+    return Call("POST", "/v1/volumes/{name}/vote", {"name": name}, once=True)
 
 
 def volume_files(name: str, path: str = "", limit: int | None = None, after: str = "") -> Call:
@@ -250,7 +257,8 @@ def volume_files(name: str, path: str = "", limit: int | None = None, after: str
 
 def create_token(role: str, ttl: float | None = None, label: str = "") -> Call:
     body = {"role": role, "ttl": ttl, "label": label}
-    return Call("POST", "/v1/tokens", body={key: value for key, value in body.items() if value not in (None, "")})
+    given = {key: value for key, value in body.items() if value not in (None, "")}
+    return Call("POST", "/v1/tokens", body=given, once=True)
 
 
 def list_tokens() -> Call:

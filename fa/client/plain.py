@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from fa.client.calls import PAGE_MAX, Call
 from fa.client.problems import BadAnswer, Unreachable, problem
-from fa.client.retry import PATIENCE, Retry, Trouble
+from fa.client.retry import PATIENCE, STAYS, Retry, Trouble, busy
 from fa.client.target import Target, short_path
 from fa.errors import FaError
 
@@ -110,14 +110,16 @@ class Client:
     def reply(self, call: Call) -> Reply:
         """Send, and send again while that may help (see `fa.client.retry`)."""
         headers = self._headers(call)
-        retry = Retry(self.target.doors, self._door, self._opened, self._clock(), self._patience)
+        if call.once:
+            self.close()  # one that was kept may be dead, and then nobody could tell whether this was done
+        retry = Retry(self.target.doors, self._door, self._opened, self._clock(), self._patience, call.once)
         while True:
             try:
                 return self._once(call, headers)
             except _Failed as failed:
                 wait = retry.after(failed.trouble, self._clock(), failed.wait)
                 self._opened = self._opened or failed.trouble is not Trouble.REFUSED
-                if failed.trouble is not Trouble.BUSY:
+                if failed.trouble not in STAYS:
                     self.close()
                 self._door = retry.door
                 if wait is None:
@@ -146,8 +148,8 @@ class Client:
         self._opened = True
         self._note(reply.headers)
         if reply.status == BUSY:
-            busy = problem(reply.status, reply.body, reply.headers)
-            raise _Failed(Trouble.BUSY, busy, retry_after(reply.headers))
+            told = problem(reply.status, reply.body, reply.headers)
+            raise _Failed(busy(reply.headers), told, retry_after(reply.headers))
         if reply.status >= STATUS_ERROR:
             raise problem(reply.status, reply.body, reply.headers)
         return reply

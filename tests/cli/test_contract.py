@@ -53,6 +53,7 @@ def test_every_call_has_its_route_and_fits_it(call: Call) -> None:
         msgspec.convert(call.body, route.body)
     if call.text is not None:
         assert route.media == call.media
+    assert call.once is not (route.repeatable or route.keyed), "client and node agree on what is sent again"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from fa.client.aio import AsyncClient, Feed, Live, Relist, Stale
 from fa.client.problems import BadAnswer, Unreachable
 from fa.client.sse import ServerEvent
 from fa.client.target import Target
-from fa.errors import Forbidden, NotFound
+from fa.errors import Forbidden, NotFound, Unavailable
 from tests.client.fake import Answer, Asked, Authority, FakeArray, closed_port, on_socket, on_tls, problem
 
 BEAT = b": beat\n\n"
@@ -58,6 +58,16 @@ async def test_names_reach_the_server_as_they_are(sock: str) -> None:
                 with pytest.raises(NotFound):
                     await fa.send(calls.show_factory(name))
     assert [line.partition("/v1/factories/")[2] for line in array.lines()] == ["a%2Fb", "%252e", "%FF", "x%20y%2Bz"]
+
+
+@pytest.mark.parametrize("trouble", [Answer(drop=True), problem(503, "unavailable", "It may have been done.")])
+async def test_what_must_not_be_done_twice_is_not_sent_again(sock: str, trouble: Answer) -> None:
+    array = FakeArray({"POST /v1/mirror/switchover": [trouble, Answer({})]})
+    with on_socket(array, sock):
+        async with AsyncClient(Target(socket=sock)) as fa:
+            with pytest.raises((Unavailable, Unreachable), match="may"):
+                await fa.send(calls.switchover(""))
+    assert len(array.asked) == 1
 
 
 async def test_the_next_node_is_asked(authority: Authority) -> None:

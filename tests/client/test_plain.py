@@ -54,6 +54,46 @@ def test_a_write_that_was_cut_is_sent_again_with_the_same_key(sock: str) -> None
     assert array.asked[2].json == {"source": "san:a", "factory": "proxy"}
 
 
+ONCE = [
+    calls.switchover(""),
+    calls.create_token("viewer"),
+    calls.act_on_job(4, "retry"),
+    calls.act_on_jobs([4], "retry"),
+]
+
+
+@pytest.mark.parametrize("call", ONCE, ids=lambda call: call.route)
+@pytest.mark.parametrize("trouble", [Answer(drop=True), problem(503, "unavailable", "It may have been done.")])
+def test_what_must_not_be_done_twice_is_not_sent_again(sock: str, call: Call, trouble: Answer) -> None:
+    """The lead that was handed over would be handed back."""
+    array = FakeArray({f"{call.method} {call.target}": [trouble, Answer({})]})
+    with (
+        on_socket(array, sock),
+        client(Target(socket=sock)) as fa,
+        pytest.raises((Unavailable, Unreachable), match="may"),
+    ):
+        fa.send(call)
+    assert len(array.asked) == 1
+
+
+def test_it_goes_over_a_new_connection(sock: str) -> None:
+    """One that was idle while somebody was asked whether to do it is closed by the server."""
+    with client(Target(socket=sock)) as fa:
+        with on_socket(FakeArray({"GET /v1/status": {}}), sock):
+            fa.send(calls.status())
+        Path(sock).unlink(missing_ok=True)
+        with on_socket(FakeArray({"POST /v1/mirror/switchover": {"coordinator": "b"}}), sock):
+            assert fa.send(calls.switchover("")) == {"coordinator": "b"}
+
+
+def test_it_is_when_nothing_was_begun(sock: str) -> None:
+    electing = problem(503, "not-coordinator", "There is no coordinator.")
+    electing.headers["Fa-Undone"] = "1"
+    array = FakeArray({"POST /v1/mirror/switchover": [electing, electing, Answer({"coordinator": "b"})]})
+    with on_socket(array, sock), client(Target(socket=sock)) as fa:
+        assert fa.send(calls.switchover("")) == {"coordinator": "b"}
+
+
 def test_an_election_is_waited_for(sock: str) -> None:
     busy = problem(503, "unavailable", "No coordinator.")
     busy.headers["Retry-After"] = "1"

@@ -29,7 +29,7 @@ IP_FREEBIND = 15  # linux/in.h; the socket module has no name for it
 SUN_PATH_MAX = 100  # of 108 bytes that the address of a Unix socket has
 
 _FULL = (
-    b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n"
+    b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nFa-Undone: 1\r\n"
     b"Content-Type: application/problem+json\r\n\r\n"
     b'{"type":"/problems/busy","title":"Busy","status":503,"code":"busy",'
     b'"detail":"Too many connections come from this address: close some, or use fewer."}'
