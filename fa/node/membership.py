@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Set
 from typing import Any
 
@@ -12,6 +13,7 @@ from fa.core.commands import PutNode
 from fa.core.ledger import Outcome
 from fa.core.model import FactoryVersion, NodeMode, NodeRow
 from fa.core.view import VOTERS_MAX, Member
+from fa.node.disk import is_full
 from fa.node.links import Links
 from fa.node.requests import ArrayRequests
 from fa.node.roster import RosterFile
@@ -20,6 +22,8 @@ from fa.node.vote_desk import VoteDesk
 from fa.node.wanted import wanted_by, wanted_by_all
 from fa.node.window import Window
 from fa.node.wire import Roster, RosterEntry
+
+log = logging.getLogger(__name__)
 
 
 class Membership:
@@ -46,11 +50,12 @@ class Membership:
         self._wanted = frozenset[str]()
         self._epoch = 0
         self._members: dict[str, RosterEntry] = {}
+        self._saved: dict[str, RosterEntry] = {}
         self._incarnations: dict[str, str] = {}  # of the disks of those that were linked
 
     def begin(self) -> None:
         """As it was before the last stop."""
-        self._members = self._file.load()
+        self._members = self._saved = self._file.load()
         self._links.know(self._members)
 
     def saw(self, event: Any) -> None:
@@ -95,8 +100,19 @@ class Membership:
         self._want(roster.wanted)
         if members != self._members:
             self._members = members
-            self._file.save(members)
             self._links.know(members)
+        if members != self._saved:
+            self._save(members)
+
+    def _save(self, members: dict[str, RosterEntry]) -> None:
+        """On a full disk with the next telling: the links are what matters until the next start."""
+        try:
+            self._file.save(members)
+            self._saved = members
+        except OSError as error:
+            if not is_full(error):
+                raise
+            log.warning("the list of members could not be saved: %s", error)
 
     def _strike(self, node: str) -> None:
         """Take its vote and its copy, then its link; what the coordinator cannot finish, the next one begins again."""

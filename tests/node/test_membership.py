@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from fa.core import array_effects as ae
 from fa.core import array_events as av
@@ -102,6 +106,32 @@ async def test_a_removed_node_loses_its_vote_and_its_link(tmp_path: Path) -> Non
     assert site.struck() == ["b"]
     assert [entry.name for entry in site.sent[-1].members] == ["a"] == list(site.known[-1])
     assert list(site.file.load()) == ["a"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+async def test_a_full_disk_keeps_no_new_member_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """It was never dialled, nor written down when there was room again."""
+    site = Site(tmp_path, row("a"), row("b"))
+    site.membership.begin()
+    save = RosterFile.save
+
+    def full(file: RosterFile, members: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(RosterFile, "save", full)
+    roster = Roster(8, site._roster(), ())
+    if number == errno.EIO:
+        with pytest.raises(OSError, match="error"):
+            site.membership.told("a", roster)
+        return
+    site.membership.told("a", roster)
+    assert list(site.known[-1]) == ["a", "b"]
+    assert not site.file.load()
+    monkeypatch.setattr(RosterFile, "save", save)
+    site.membership.told("a", roster)
+    assert list(site.file.load()) == ["a", "b"]
 
 
 async def test_a_removed_node_keeps_its_link_until_its_vote_is_gone(tmp_path: Path) -> None:
