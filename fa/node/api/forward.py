@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -23,9 +24,10 @@ from fa.node.api.auth import VIA, WHO
 from fa.node.api.call import Call
 from fa.node.api.problems import NotCoordinator
 from fa.node.authority import host_of
+from fa.node.gateway import Gateway
 
 CONNECT_SECONDS = 2.0
-SILENCE_SECONDS = 30.0  # of an answer that has begun: streams say something every five seconds
+SILENCE_SECONDS = 30.0  # of an answer that has begun: streams of events say something every five seconds
 LOOK_SECONDS = 0.1  # how often a waiting request looks whether the coordinator is still the one it asked
 SMALL_BYTES = 1 << 20  # answers up to this are taken whole before a byte is passed on: then it can still be retried
 UNDONE = "Fa-Undone"  # in a 503: nothing was begun, any request may be sent again
@@ -45,6 +47,9 @@ NOT_SENT_ON = HOP_BY_HOP | {
     "fa-request-id",
 }
 NOT_PASSED_BACK = HOP_BY_HOP | {"server", "date", "content-length"}
+
+
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)  # the rest is timed here
 
 
 class Lost(Unavailable):
@@ -79,7 +84,8 @@ class Forwarder:
 
     async def to_node(self, call: Call, node: str, url: str, patience_seconds: float) -> web.StreamResponse:
         """Ask another node in this node's own name, and pass its answer on."""
-        return await self._to(call, node, url, self._own_headers(call), patience_seconds, lambda: False)
+        lost = partial(is_lost, call.gateway, node)
+        return await self._to(call, node, url, self._own_headers(call), patience_seconds, lost)
 
     async def ask_node(self, call: Call, node: str, url: str, body: Any, patience_seconds: float) -> Any:
         """The JSON with which another node answers this one. Raises `Unavailable` for anything but a good answer."""
@@ -129,7 +135,7 @@ class Forwarder:
             headers=headers,
             data=call.raw or None,
             allow_redirects=False,
-            timeout=_timeout(patience_seconds),
+            timeout=_TIMEOUT,
             server_hostname=host_of(self._array_id, node),  # TLS refuses any other node before it is told anything
         )
         try:
@@ -140,11 +146,13 @@ class Forwarder:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Lost(f"Node {node} did not answer ({type(error).__name__}).") from None
         try:
-            return await self._pass_on(call, answer)
+            return await self._pass_on(call, answer, moved)
         finally:
             answer.release()
 
-    async def _pass_on(self, call: Call, answer: aiohttp.ClientResponse) -> web.StreamResponse:
+    async def _pass_on(
+        self, call: Call, answer: aiohttp.ClientResponse, gone: Callable[[], bool]
+    ) -> web.StreamResponse:
         headers = {name: value for name, value in answer.headers.items() if name.lower() not in NOT_PASSED_BACK}
         headers |= {VIA: self._node, "Server": "fa"}
         size = answer.content_length
@@ -152,22 +160,17 @@ class Forwarder:
             return web.Response(status=answer.status, headers=headers)
         if size is not None and size <= SMALL_BYTES:
             return await self._small(answer, headers)
-        return await _stream(call, answer, headers)
+        return await _stream(call, answer, headers, gone)
 
     async def _small(self, answer: aiohttp.ClientResponse, headers: Mapping[str, str]) -> web.StreamResponse:
         try:
-            body = await answer.read()
+            async with asyncio.timeout(SILENCE_SECONDS):
+                body = await answer.read()
         except (aiohttp.ClientError, OSError, TimeoutError):
             raise Lost from None
         if answer.status == 503:
             raise (NotCoordinator if UNDONE in answer.headers else Lost)(_detail(body))
         return web.Response(status=answer.status, headers=headers, body=body)
-
-
-def _timeout(patience_seconds: float) -> aiohttp.ClientTimeout:
-    """An answer that takes long says nothing until it comes."""
-    silence = max(SILENCE_SECONDS, patience_seconds)
-    return aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence)
 
 
 def _detail(body: bytes) -> str | None:
@@ -178,14 +181,16 @@ def _detail(body: bytes) -> str | None:
         return None
 
 
-async def _stream(call: Call, answer: aiohttp.ClientResponse, headers: Mapping[str, str]) -> web.StreamResponse:
+async def _stream(
+    call: Call, answer: aiohttp.ClientResponse, headers: Mapping[str, str], gone: Callable[[], bool]
+) -> web.StreamResponse:
     """Pass an answer on as it comes. When its source breaks off, so does it: the client must not take it as whole."""
     response = web.StreamResponse(status=answer.status, headers=headers)
     if answer.content_length is not None:
         response.content_length = answer.content_length
     await response.prepare(call.request)
     try:
-        async for chunk in answer.content.iter_any():
+        async for chunk in _chunks(call, answer, gone):
             await response.write(chunk)
     except (aiohttp.ClientError, TimeoutError):
         response.force_close()
@@ -194,6 +199,27 @@ async def _stream(call: Call, answer: aiohttp.ClientResponse, headers: Mapping[s
         raise ConnectionResetError("the coordinator went away in the middle of an answer") from None
     await response.write_eof()
     return response
+
+
+async def _chunks(call: Call, answer: aiohttp.ClientResponse, gone: Callable[[], bool]) -> AsyncIterator[bytes]:
+    """What comes, until it ends; raises `TimeoutError` after silence. That of a log only counts when the node that has
+    it is gone, or who reads it: ffmpeg says nothing for hours while all is well."""
+    while True:
+        try:
+            async with asyncio.timeout(SILENCE_SECONDS):
+                chunk = await answer.content.readany()
+        except TimeoutError:
+            if not call.route.silent or gone() or call.request.transport is None:
+                raise
+            continue
+        if not chunk:
+            return
+        yield chunk
+
+
+def is_lost(gateway: Gateway, name: str) -> bool:
+    """Is no node of that name there, by what this one knows?"""
+    return not any(node.view.name == name and node.state != "lost" for node in gateway.nodes())
 
 
 async def _unless(moved: Callable[[], bool], work: Any) -> Any:

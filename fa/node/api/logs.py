@@ -139,10 +139,10 @@ async def _follow(call: Call, response: web.StreamResponse, file: int, at: int, 
 ROUTES = (
     Route(
         "GET", "/v1/jobs/{id}/attempts/{n}/log", Role.VIEWER, "Read the log of an attempt (Range, offset, follow)",
-        of_job, str, query=g.LogQuery, answers=TEXT,
+        of_job, str, query=g.LogQuery, answers=TEXT, silent=True,
     ),
     Route(
         "GET", "/v1/attempts/{task}/{n}/log", Role.NODE, "Read a log that is kept on this node (for other nodes)",
-        of_attempt, str, query=g.LogQuery, answers=TEXT, local=True,
+        of_attempt, str, query=g.LogQuery, answers=TEXT, local=True, silent=True,
     ),
 )  # fmt: skip

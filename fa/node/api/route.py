@@ -30,7 +30,8 @@ class Route:
 
     `local`: every node answers by itself; all others are the coordinator's. `repeatable`: carrying it out twice is the
     same as once, so that a node may try again when a coordinator died over it; `keyed`: it is with an Idempotency-Key.
-    `batch`: the larger limit for bodies. `at_the_machine`: over the Unix socket only, whatever token one has."""
+    `batch`: the larger limit for bodies. `at_the_machine`: over the Unix socket only, whatever token one has. `silent`:
+    its answer may say nothing for hours, once it has begun."""
 
     method: str
     path: str
@@ -48,6 +49,7 @@ class Route:
     keyed: bool = False
     batch: bool = False
     at_the_machine: bool = False
+    silent: bool = False
     patience_seconds: float = PATIENCE_SECONDS
 
     @property

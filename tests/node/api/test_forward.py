@@ -9,14 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+import pytest
 import pytest_asyncio
 
 from fa.core.commands import Dispatch, PutNode
 from fa.core.model import NodeMode, NodeRow
 from fa.errors import Unavailable
+from fa.node.api import forward
 from fa.node.authority import TlsFiles, host_of, peer_context
 from fa.node.clock import wall_ms
-from tests.node.api.fake import ARRAY_ID, FACTORY, STANDING, Site, member, site
+from tests.node.api.fake import ARRAY_ID, FACTORY, STANDING, Site, member, site, until
 from tests.node.api.test_stream import Watcher
 
 NEW = FACTORY.replace('name = "proxy"', 'name = "new"', 1)
@@ -314,6 +317,35 @@ async def test_a_log_is_fetched_from_the_node_that_ran_it(pair: Pair) -> None:
     assert (await pair.a.get(path))[1]["detail"].endswith("it can be read when it is back.")
     pair.a.node.members = [member("a", pair.a.url)]
     assert (await pair.a.get(path))[0] == 404
+
+
+async def test_a_log_may_be_silent_while_it_is_followed(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ffmpeg says nothing while all is well, for hours; here two nodes pass it on, as long as its own is there."""
+    monkeypatch.setattr(forward, "SILENCE_SECONDS", 0.05)
+    looks: list[str] = []
+    lost = forward.is_lost
+
+    def is_lost(*asked: Any) -> bool:
+        looks.append("a look after silence")
+        return lost(*asked)
+
+    monkeypatch.setattr(forward, "is_lost", is_lost)
+    job = await pair.a.submit()
+    await run(pair.a, on="b")
+    log = pair.b.node.logs / "1-1.log"
+    log.write_text("one\n")
+    pair.b.node.runs.add((1, 1))
+    async with (
+        pair.b.local.get(f"http://fa/v1/jobs/{job['id']}/attempts/1/log?follow=1") as answer,
+        asyncio.timeout(60),
+    ):
+        assert await answer.content.readline() == b"one\n"
+        await until(lambda: len(looks) > 5)
+        log.write_text("one\ntwo\n")
+        assert await answer.content.readline() == b"two\n"
+        pair.a.node.members[1] = member("b", pair.b.url, state="lost")
+        with pytest.raises(aiohttp.ClientError):
+            await answer.content.readline()
 
 
 async def run(leader: Site, on: str = "a") -> None:
