@@ -138,7 +138,7 @@ def test_every_document_is_reachable_from_the_readme() -> None:
 
 
 def test_variables_of_the_environment_exist() -> None:
-    code = "".join(path.read_text() for path in (ROOT / "fa").rglob("*.py"))
+    code = "".join(path.read_text() for folder in ("fa", "tests") for path in (ROOT / folder).rglob("*.py"))
     for path in MANUAL:
         for name in re.findall(r"\bFA_[A-Z_]+\b", path.read_text()):
             assert f'"{name}"' in code, f"{path.name}: {name}"

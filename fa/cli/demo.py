@@ -62,7 +62,10 @@ def _work(context: Context, array: DemoArray, client: Client, clips: Sequence[st
     ]
     ids = [str(job["id"]) for job in client.send(calls.submit_batch(jobs))["items"]]
     blow = Blow(array, client) if len(array.nodes) >= SURVIVABLE else None
-    return wait_watching(context, client, ids, blow.watch if blow else lambda jobs: None)
+    done = wait_watching(context, client, ids, blow.watch if blow else lambda jobs: None)
+    if blow and not blow.struck:
+        context.print("   The coordinator was not killed: all was made before some of it was seen to run and to wait")
+    return done
 
 
 class Blow:
@@ -71,6 +74,10 @@ class Blow:
     def __init__(self, array: DemoArray, client: Client) -> None:
         self._array, self._client = array, client
         self._killed, self._at = "", 0.0
+
+    @property
+    def struck(self) -> bool:
+        return bool(self._killed)
 
     def watch(self, jobs: Sequence[Mapping[str, Any]]) -> str | None:
         """A line to show, when something happened."""

@@ -31,7 +31,7 @@ class Done:
 class Progress:
     """Where a running attempt is. Kept in memory on the coordinator only; `progress` 0..1, `eta` seconds."""
 
-    phase: str  # uploading, flipping, delivering, notifying
+    phase: str  # uploading, flipping, delivering
     progress: float = 0.0
     fps: float | None = None
     speed: float | None = None

@@ -13,6 +13,7 @@ log = logging.getLogger(__name__)
 
 SIGN_OF_LIFE_EVERY = 0.5  # seconds
 RESTART_AFTER = 1.0
+LET_GO_WITHIN = 1.0
 STEADY_AFTER = 10.0  # seconds that a guardian must live to be believed again
 
 
@@ -25,12 +26,18 @@ class VirtualIp:
         self._guardian: asyncio.subprocess.Process | None = None
         self._started_at = 0.0
         self._ended = False
+        self._other = ""  # the card of whoever else claims the address
+        self._ears: asyncio.Task[None] | None = None
 
     @property
     def trouble(self) -> str:
-        """Why the address cannot be held here, as far as that is seen; "" = all is well."""
-        young = self._ended and monotonic() - self._started_at < STEADY_AFTER
-        return f"the process that holds the virtual address {self._address} ends again and again" if young else ""
+        """Why the address cannot be held here, or not alone, as far as that is seen; "" = all is well."""
+        if self._ended and monotonic() - self._started_at < STEADY_AFTER:
+            return f"the process that holds the virtual address {self._address} ends again and again"
+        if self._other:
+            who = "another array was given the same one, or a machine that hangs keeps it"
+            return f"a network card {self._other} answers for the virtual address {self._address} as well: {who}"
+        return ""
 
     def take(self) -> None:
         self._wanted = True
@@ -52,8 +59,17 @@ class VirtualIp:
                 self._say(b"take\n" if self._wanted else b"hold\n")
                 await asyncio.sleep(SIGN_OF_LIFE_EVERY)
         finally:
-            if self._guardian and self._guardian.stdin:
-                self._guardian.stdin.close()
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        """The guardian drops the address and ends when its pipe closes; a stop need not wait long for that."""
+        if self._guardian and self._guardian.stdin:
+            self._guardian.stdin.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LET_GO_WITHIN):
+                    await self._guardian.wait()
+        if self._ears:
+            self._ears.cancel()
 
     async def _start(self) -> None:
         if self._guardian is not None:
@@ -62,7 +78,15 @@ class VirtualIp:
             await asyncio.sleep(RESTART_AFTER)
         self._started_at = monotonic()
         command = helper_command("vip-guardian", self._address)
-        self._guardian = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
+        pipe = asyncio.subprocess.PIPE
+        self._guardian = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+        assert self._guardian.stdout is not None, "it was asked for"
+        self._ears = asyncio.create_task(self._listen(self._guardian.stdout))
+
+    async def _listen(self, guardian: asyncio.StreamReader) -> None:
+        async for line in guardian:
+            self._other = line.decode().partition(" ")[2].strip()  # "other MAC", or "alone"
+        self._other = ""  # it has ended
 
     def _say(self, word: bytes) -> None:
         if self._guardian and self._guardian.stdin and self._guardian.returncode is None:

@@ -4,29 +4,34 @@ The address is a hint for clients, never a safety device (SAFETY.md): whoever is
 The guardian lives beside the node and takes one word per line: ``take``, ``hold`` (a sign of life), ``drop``. When the
 node is killed its end of the pipe closes; when it is stopped or hangs the signs of life stop: in both cases the address
 goes. While it is held a gratuitous ARP is sent again and again, because a neighbour that missed the first one would go
-on talking to the old holder (keepalived #166; ``garp_master_refresh``). Needs CAP_NET_ADMIN and CAP_NET_RAW."""
+on talking to the old holder (keepalived #166; ``garp_master_refresh``). Needs CAP_NET_ADMIN and CAP_NET_RAW.
+
+It answers ``other MAC`` when somebody else claims the address that it holds, and ``alone`` when that is over. It holds
+the address all the same: a machine of which all but the kernel hangs answers for ever."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
+import math
 import os
 import select
 import socket
-import struct
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from fa.errors import Invalid
+from fa.node import arp
 from fa.node.clock import monotonic
 
 SILENCE_MAX = 2.0  # seconds without a sign of life
 ANNOUNCE_EVERY = 3.0
 ANNOUNCE_AT_ONCE = 3
-
-_ETH_P_ARP = 0x0806
-_BROADCAST = b"\xff" * 6
+CONTEST_AFTER = 2 * SILENCE_MAX  # a holder that was deposed may need so long to see it
+ALONE = "alone"
+CONTEST_OVER = 3 * ANNOUNCE_EVERY  # without a word of the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,20 @@ class VirtualAddress:
         return cls(str(interface.ip), interface.network.prefixlen, device)
 
 
+class Contest:
+    """Who else claims the address since it was taken. Claims before ``since`` count for nothing."""
+
+    def __init__(self, since: float = math.inf) -> None:
+        self._since, self._heard_at, self._mac = since, -math.inf, b""
+
+    def heard(self, mac: bytes, now: float) -> None:
+        if now >= self._since:
+            self._mac, self._heard_at = mac, now
+
+    def told(self, now: float) -> str:
+        return f"other {self._mac.hex(':')}" if now - self._heard_at < CONTEST_OVER else ALONE
+
+
 class Guardian:
     """Holds at most one address. Idempotent: taking what is held and dropping what is not are fine."""
 
@@ -59,25 +78,37 @@ class Guardian:
         self._virtual = virtual
         self._route = IPRoute()
         self._index = socket.if_nametoindex(virtual.device)
+        self.wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(arp.ETHERTYPE))
+        self.wire.bind((virtual.device, 0))
         self.held = False
+        self.contest = Contest()
         self.drop()  # what an earlier life left
 
     def take(self) -> None:
         self._change("add", errno.EEXIST)
         if not self.held:
+            self.contest = Contest(monotonic() + CONTEST_AFTER)
             for _ in range(ANNOUNCE_AT_ONCE):
                 self.announce()
         self.held = True
 
     def drop(self) -> None:
         self._change("del", errno.EADDRNOTAVAIL)
-        self.held = False
+        self.held, self.contest = False, Contest()
 
     def announce(self) -> None:
-        """Gratuitous ARP (RFC 5227 section 3): everybody on the link, this address is at our card."""
-        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ARP)) as raw:
-            raw.bind((self._virtual.device, 0))
-            raw.send(arp_announcement(_mac(self._virtual.device), self._virtual.address))
+        """Say that it is here (RFC 5227 section 3), and ask who else has it (section 2.1.1)."""
+        mac = _mac(self._virtual.device)
+        self.wire.send(arp.announcement(mac, self._virtual.address))
+        self.wire.send(arp.probe(mac, self._virtual.address))
+
+    def hear(self) -> None:
+        """One frame that lies ready."""
+        mac = None
+        with contextlib.suppress(OSError):  # the device was down for a moment
+            mac = arp.claimant(self.wire.recv(64), self._virtual.address)
+        if self.held and mac is not None and mac != _mac(self._virtual.device):
+            self.contest.heard(mac, monotonic())
 
     def _change(self, what: str, fine: int) -> None:
         """`fine`: the error that says it was so already."""
@@ -90,13 +121,6 @@ class Guardian:
                 raise OSError(error.code, os.strerror(error.code), self._virtual.address) from None
 
 
-def arp_announcement(mac: bytes, address: str) -> bytes:
-    """One ethernet frame of 42 bytes: an ARP request in which sender and target are the same address."""
-    ip = ipaddress.IPv4Address(address).packed
-    head = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1)
-    return _BROADCAST + mac + struct.pack("!H", _ETH_P_ARP) + head + mac + ip + b"\0" * 6 + ip
-
-
 def _mac(device: str) -> bytes:
     text = Path("/sys/class/net", device, "address").read_text().strip()
     return bytes.fromhex(text.replace(":", ""))
@@ -105,10 +129,13 @@ def _mac(device: str) -> bytes:
 def guard(guardian: Guardian, fd: int) -> None:
     """Until the node's end of the pipe closes."""
     heard_at = announced_at = monotonic()
+    told, wire = ALONE, guardian.wire.fileno()
     while True:
-        readable, _, _ = select.select([fd], [], [], SILENCE_MAX / 4)
+        readable, _, _ = select.select([fd, wire], [], [], SILENCE_MAX / 4)
         now = monotonic()
-        if readable:
+        if wire in readable:
+            guardian.hear()
+        if fd in readable:
             words = os.read(fd, 4096)
             if not words:
                 return
@@ -120,6 +147,8 @@ def guard(guardian: Guardian, fd: int) -> None:
         elif guardian.held and now - announced_at > ANNOUNCE_EVERY:
             announced_at = now
             guardian.announce()
+        if told != (told := guardian.contest.told(now)):
+            print(told, flush=True)
 
 
 def _obey(guardian: Guardian, words: bytes) -> None:

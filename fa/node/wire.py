@@ -102,7 +102,7 @@ def decode(frame: bytes) -> tuple[Any, tuple[Envelope, bytes] | None]:
     try:
         name, raw = _outer.decode(frame[_HEAD.size : end])
         message = _read(name, raw)
-    except (msgspec.MsgspecError, KeyError) as error:
+    except (msgspec.MsgspecError, KeyError, RecursionError) as error:
         what = f"A peer says what this node does not understand: install the same version of fa on both ({error})."
         raise BadFrame(what) from None
     if not isinstance(message, Append):

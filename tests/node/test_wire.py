@@ -61,3 +61,12 @@ def test_half_a_frame_is_refused() -> None:
     for cut in (b"", b"\0", encode(ORDER)[:-3]):
         with pytest.raises(BadFrame):
             decode(cut)
+
+
+@pytest.mark.parametrize("name", [b"Heard", b"~Heard"])
+def test_what_is_nested_without_end_is_refused(name: bytes) -> None:
+    """An error of another kind ended the dialler of that peer until a restart."""
+    deep = bytes([0x81, 0xA5]) + b"epoch" + b"\x91" * 100_000 + b"\xc0"
+    body = bytes([0x92, 0xA0 + len(name)]) + name + deep
+    with pytest.raises(BadFrame):
+        decode(len(body).to_bytes(4, "big") + body)

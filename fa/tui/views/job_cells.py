@@ -49,7 +49,7 @@ def progress(job: Job, world: World, room: int) -> Iterable[Span]:
     done = share(job, world)
     tail = f"{min(99, int(done * 100)):>3}%"
     phase = world.progress_of(task).phase
-    mark = {"uploading": "u", "delivering": "d", "notifying": "n"}.get(phase, " ")
+    mark = {"uploading": "u", "delivering": "d"}.get(phase, " ")
     return (*bar(done, max(0, room - 6)), cell(f" {mark}{tail}", min(room, 6)))
 
 
