@@ -100,7 +100,7 @@ def parse_monitor(text: str) -> Monitor:
     what its monitor says."""
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise MonitorError([("", f"is not TOML: {error}")]) from None
     reader = Reader(table)
     monitor = _monitor(reader)

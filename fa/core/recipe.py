@@ -71,7 +71,7 @@ def parse_factory(text: str) -> Factory:
     """The factory that the TOML in ``text`` describes. Raises RecipeError with every (pointer, sentence) at once."""
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise RecipeError([("", f"is not TOML: {error}")]) from None
     reader = Reader(table)
     factory = _factory(reader)

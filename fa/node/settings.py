@@ -232,7 +232,7 @@ def parse(text: str, where: str = "fa.toml") -> Settings:
     """Settings from TOML; raises `Invalid` that names ``where``, what is wrong, and what was probably meant."""
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise Invalid(f"{where} is not TOML: {error}.") from error
     for span in _spans(raw):
         span.read(where)

@@ -185,7 +185,7 @@ def read_keys(text: str) -> dict[str, str]:
     Raises `Invalid`."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise Invalid(f"The key file is not TOML: {error}.", hint='Write lines as "job.cancel" = "X".') from None
     flat: dict[str, str] = {}
     for name, value in table.items():

@@ -91,6 +91,8 @@ def test_mistakes_are_named(change: str, pointer: str, words: str) -> None:
 
 
 def test_all_mistakes_at_once() -> None:
+    with pytest.raises(MonitorError, match="is not TOML"):  # Python reads no number so long
+        parse_monitor(f"priority = {'9' * 5000}")
     with pytest.raises(MonitorError, match="The monitor cannot be used") as caught:
         parse_monitor('poll = "x"\n')
     assert [pointer for pointer, _ in caught.value.problems] == ["name", "folder", "poll", "factories"]

@@ -137,6 +137,7 @@ def test_the_error_is_one_readable_sentence() -> None:
     ("text", "pointer", "part"),
     [
         ("name = ", "", "is not TOML"),
+        (f"priority = {'9' * 5000}", "", "is not TOML"),
         ('name = "f"', "products", "at least one"),
         ('name = "f"\nproducts = []', "products", "at least one"),
         ('name = "f"\npriority = 101\n[[products]]', "priority", "0 to 100"),

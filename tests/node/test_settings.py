@@ -61,6 +61,7 @@ def test_spans_of_time(written, seconds):
     ("text", "sentence"),
     [
         ("[node\n", "not TOML"),
+        (f"x = {'9' * 5000}\n", "not TOML"),
         (TEXT.replace("listen", "listne"), "Did you mean 'listen'"),
         (TEXT + "[timing]\nheart_beat = 1\n", "Did you mean 'heartbeat'"),
         (TEXT + "[timming]\nheartbeat = 1\n", "Did you mean 'timing'"),

@@ -59,7 +59,8 @@ async def test_a_wrong_recipe_is_told_why(one: Site, body: bytes, words: str) ->
         (".".join(["a"] * 250) + " = 1", 400, "dots"),
         (f"[{'.'.join(['a'] * 250)}]", 400, "dots"),
         ('{"name": "' + "." * 250 + '"}', 400, "dots"),
-        (f"priority = {'9' * 5000}", 400, "digits"),
+        (f"priority = {'9' * 5000}", 422, "digits"),
+        (f'{{"priority": {"9" * 5000}}}', 400, ""),
         ('{"a":' * 400 + "1" + "}" * 400, 400, "nested"),
     ],
 )
