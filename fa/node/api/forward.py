@@ -30,6 +30,7 @@ CONNECT_SECONDS = 2.0
 SILENCE_SECONDS = 30.0  # of an answer that has begun: streams of events say something every five seconds
 LOOK_SECONDS = 0.1  # how often a waiting request looks whether the coordinator is still the one it asked
 SMALL_BYTES = 1 << 20  # answers up to this are taken whole before a byte is passed on: then it can still be retried
+STRANGER = "It joins at this moment, or it was removed: then ask another node, and stop this one."
 UNDONE = "Fa-Undone"  # in a 503: nothing was begun, any request may be sent again
 
 # What belongs to one connection (RFC 9110 section 7.6.1), and what is said anew or must not be said by a client.
@@ -153,6 +154,8 @@ class Forwarder:
     async def _pass_on(
         self, call: Call, answer: aiohttp.ClientResponse, gone: Callable[[], bool]
     ) -> web.StreamResponse:
+        if answer.status == 401 and call.who.name:  # who asks is known here: it is this node that is not
+            raise NotCoordinator(f"The array does not know this node {self._node} (any more).", hint=STRANGER)
         headers = {name: value for name, value in answer.headers.items() if name.lower() not in NOT_PASSED_BACK}
         headers |= {VIA: self._node, "Server": "fa"}
         size = answer.content_length

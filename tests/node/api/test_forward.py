@@ -141,6 +141,30 @@ async def test_the_wait_is_bounded(tmp_path: Path) -> None:
         assert "No majority" in problem["detail"]
 
 
+async def test_a_node_that_the_coordinator_does_not_know_yet_waits_until_it_does(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its users are not told that a token is wrong: they have shown none."""
+    tries: list[str] = []
+
+    def knows(node: str, incarnation: str) -> bool:
+        tries.append(node)
+        return len(tries) > 2
+
+    monkeypatch.setattr(pair.a.node, "knows", knows)
+    assert (await pair.b.submit())["state"] == "queued"
+
+
+async def test_users_of_a_node_that_was_removed_are_told_so(tmp_path: Path) -> None:
+    async with site(tmp_path, "a") as a, site(tmp_path, "b", wait=0.3) as b:
+        a.node.members = [member("a", a.url)]
+        Pair(a, b).lead(a)
+        async with b.local.post("http://fa/v1/jobs", json=JOB) as answer:
+            problem = await answer.json(content_type=None)
+            assert (answer.status, problem["code"]) == (503, "not-coordinator")
+        assert "removed" in problem["detail"]
+
+
 async def test_a_dead_coordinator_is_waited_out(pair: Pair) -> None:
     await pair.a.server.stop(0.1)
     asked = asyncio.ensure_future(pair.b.submit())
