@@ -23,7 +23,7 @@ from typing import TypeVar
 from tests.e2e import kit
 from tests.e2e.soak import checks, work
 from tests.e2e.soak.book import Book
-from tests.e2e.soak.clients import Client, Dropper, Operator, Person
+from tests.e2e.soak.clients import Caller, Client, Dropper, Operator, Person
 from tests.e2e.soak.faults import Faults, Stuck, leader, status
 from tests.e2e.soak.vitals import Vitals
 from tests.e2e.soak.watcher import Watcher
@@ -93,6 +93,7 @@ class Soak:
 
         self._people: list[Person] = [someone(Client, f"client{n}", self._worked) for n in range(CLIENTS)]
         self._people += [someone(Operator, f"operator{n}", self._struck) for n in range(OPERATORS)]
+        self._people.append(someone(Caller, "caller", self._worked))
         self._people.append(someone(Dropper, "dropper", self._struck))
         self._watcher = someone(Watcher, "watcher", self._watched)
         self._faults = Faults(array, book, Random(rng.random()), self._struck)

@@ -41,6 +41,7 @@ class Book:
     wrong: list[str] = field(default_factory=list)
     backlog: int = 0
     dropped: list[str] = field(default_factory=list)  # names of files put into the watch folder
+    _early: dict[int, Told] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _began: float = field(default_factory=time.monotonic)
 
@@ -68,6 +69,8 @@ class Book:
         with self._lock:
             if told.id in self.jobs:
                 self.bad(f"job {told.id} was given to two requests: {self.jobs[told.id].key} and {told.key}")
+            if early := self._early.pop(told.id, None):
+                told.cancels, told.retries, told.unsure = early.cancels, early.retries, early.unsure
             self.jobs[told.id] = told
 
     def some(self, count: int) -> list[int]:
@@ -78,16 +81,18 @@ class Book:
     def asked(self, action: str, ids: Iterable[int]) -> None:
         """Somebody is about to ask for this: it may happen from now on, whatever is answered."""
         with self._lock:
-            for told in filter(None, map(self.jobs.get, ids)):
-                if action == "cancel":
-                    told.cancels += 1
-                if action == "retry":
-                    told.retries += 1
-                    told.final = None
+            for told in map(self._known, ids):
+                told.cancels += action == "cancel"
+                told.retries += action == "retry"
+                told.final = None if action == "retry" else told.final
+
+    def _known(self, job: int) -> Told:
+        """Of one that is not acknowledged yet, what will be true of it when it is."""
+        return self.jobs.get(job) or self._early.setdefault(job, Told(job, "", "", ""))
 
     def unanswered(self, action: str, ids: Iterable[int]) -> None:
         with self._lock:
-            for told in filter(None, map(self.jobs.get, ids)):
+            for told in map(self._known, ids):
                 told.unsure |= action == "retry"
                 told.final = None if told.unsure else told.final
 

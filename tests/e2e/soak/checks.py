@@ -28,6 +28,7 @@ def rest(array: kit.Array, node: kit.Node) -> None:
     """Nothing is held or kept from running any more; returns when all jobs are over. Raises `Stuck`."""
     for each in array.nodes:
         node.post(f"/v1/nodes/{each.name}/resume")
+    node.post("/v1/monitors/in/enable")
     try:
         while waiting := _unfinished(node):
             kit.wait_until("a job ended", lambda before=waiting: _unfinished(node) < before, STILL, every=1.0)  # type: ignore[misc]

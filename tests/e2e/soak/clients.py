@@ -4,12 +4,15 @@ retried, and write down what they were told."""
 from __future__ import annotations
 
 import http.client
+import json
+import subprocess
 import threading
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 from urllib.parse import quote
 
+from fa.cli.exits import JOB_FAILED, NOT_FOUND, OK, TIMEOUT, UNREACHABLE
 from tests.e2e import kit
 from tests.e2e.soak import work
 from tests.e2e.soak.book import Book, Told
@@ -18,16 +21,9 @@ PATIENCE = 300.0  # seconds for one request, faults and all
 ANSWER = (2.0, 14.0)  # seconds until a client gives up an answer and asks another node
 DONE = frozenset({200, 404, 409, 410})  # what says for sure whether something was done
 READS = (
-    "status",
-    "nodes",
-    "alerts",
-    "events",
-    "mirror",
-    "factories",
-    "volumes",
-    "jobs?limit=20",
-    "jobs?q=state:failed",
-)
+    "status", "nodes", "alerts?all=true", "events", "mirror", "mirror/history", "factories", "volumes", "monitors",
+    "volumes/san/files?path=out", "jobs?limit=20", "jobs?q=state:failed", "jobs?sort=-priority", "me", "tokens",
+)  # fmt: skip
 BACKLOG = 60  # jobs that are not over, from which clients hold back
 NOWHERE = (0, None)  # no answer: it may have happened or not
 
@@ -135,7 +131,43 @@ class Client(Person):
             self.book.saw(job, before)
         elif status == 404:
             self.book.count("not there yet")
-        self.ask("GET", f"/v1/jobs/{number}/why")
+        self.ask("GET", f"/v1/jobs/{number}/{self.rng.choice(['why', 'attempts/1/log?limit=500'])}")
+
+
+class Caller(Person):
+    """Submits and waits at the command line, as a script does."""
+
+    count = 0
+
+    def turn(self) -> None:
+        self.count += 1
+        kind = work.BY_NAME[self.rng.choice(["copy", "slow", "missing"])]
+        key = f"{self.name}-{self.count}"
+        source = work.source(self.array, kind, self.rng, key)
+        while (code := self._submit(kind.name, source, key)) == UNREACHABLE:
+            kit.wait_some(0.5)
+        self.book.note(self.name, f"{key}: {code}")
+        self.rest(1.0, 8.0)
+
+    def _submit(self, kind: str, source: str, key: str) -> int:
+        """The exit code; the same key again gives the same job."""
+        node = self.rng.choice(list(self.array.nodes))
+        words = ["submit", source, "-f", kind, "--key", key, "--wait", "--timeout", "20s", "-o", "json"]
+        command = [*kit.FA, *words, "--dir", str(node.root)]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        self.book.count(f"exit {ran.returncode}")
+        if ran.returncode == NOT_FOUND and not (node.root / "fa.toml").exists():  # it is being replaced
+            return UNREACHABLE
+        if ran.returncode not in (OK, TIMEOUT, JOB_FAILED):
+            if ran.returncode != UNREACHABLE:
+                self.book.bad(f"{' '.join(command)}: {ran.returncode} {ran.stdout} {ran.stderr}")
+            return ran.returncode
+        job = json.loads(ran.stdout)
+        self.book.acknowledged(Told(job["id"], kind, key, source))
+        self.book.saw(job, 0)
+        if (job["state"] == "succeeded") is not (ran.returncode == OK):
+            self.book.bad(f"{key}: exit {ran.returncode} for {job}")
+        return ran.returncode
 
 
 class Dropper(Person):
@@ -156,7 +188,16 @@ class Operator(Person):
     round = 0
 
     def turn(self) -> None:
-        acts = {self._act: 12, self._prioritise: 3, self._bulk: 3, self._mode: 3, self._switch: 1, self._apply: 2}
+        acts = {
+            self._act: 12,
+            self._prioritise: 3,
+            self._bulk: 3,
+            self._mode: 3,
+            self._switch: 1,
+            self._apply: 2,
+            self._verify: 1,
+            self._monitor: 1,
+        }
         self.rng.choices(list(acts), list(acts.values()))[0]()
         self.rest(0.2, 2.5)
 
@@ -215,6 +256,21 @@ class Operator(Person):
     def _switch(self) -> None:
         status, answer = self.ask("POST", "/v1/mirror/switchover", {}, seconds=30.0)
         self.book.note(self.name, f"switchover: {status} {answer}")
+
+    def _verify(self) -> None:
+        """In the middle of it all: a node may not answer, but no copy is ill."""
+        status, answer = self.ask("POST", "/v1/mirror/verify", seconds=60.0)
+        self.book.note(self.name, f"verify: {status}")
+        for copy in answer["nodes"] if status == 200 else ():
+            if copy.get("rotten") or copy.get("damaged"):
+                self.book.bad(f"verify: {copy}")
+            elif copy["problems"]:
+                self.book.note(self.name, f"verify: {copy['problems']}")
+
+    def _monitor(self) -> None:
+        verb = self.rng.choice(["disable", "enable"])
+        status, _ = self.ask("POST", f"/v1/monitors/in/{verb}")
+        self.book.note(self.name, f"{verb} the monitor: {status}")
 
     def _apply(self) -> None:
         self.round += 1

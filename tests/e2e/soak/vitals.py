@@ -13,7 +13,7 @@ from tests.e2e import kit
 
 EVERY = 3.0  # seconds
 LONG = 60  # looks at one life from which its growth is judged
-RSS_MAX, DESCRIPTORS_MAX, THREADS_MAX = 500 << 20, 300, 80
+RSS_MAX, DESCRIPTORS_MAX, THREADS_MAX = 500 << 20, 400, 80  # 256 segments are open while they are compacted
 GROWTH, GROWTH_FREE = 1.5, 32 << 20  # of the last third of a life over the second
 
 
