@@ -6,6 +6,8 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 LOCAL = frozenset({"dbus", "qt", "glib", "kde", "gnome", "macosx", "windows", "syslog"})
@@ -16,6 +18,9 @@ BY_HOST = frozenset(
     synologys kodi kodis xbmc xbmcs nextcloud ncloud nclouds growl""".split()  # noqa: SIM905
 )
 """Schemes after which comes the name of a server; with the others it is a key of a service, and not to be looked up."""
+
+ITSELF = "a factory may not send to the coordinator itself; list the host in alerts.hosts if it must"
+NOT_LISTED = "it is not among alerts.hosts in fa.toml of the coordinator"
 
 Resolve = Callable[[str], Sequence[str]]
 
@@ -40,7 +45,7 @@ def objection(url: str, hosts: Sequence[str], *, own: bool, resolve: Resolve = a
         return f"a factory may not use {scheme}://"
     if hosts:
         listed = host in hosts or f"{scheme}://" in hosts
-        return "" if listed else "it is not among alerts.hosts in fa.toml of the coordinator"
+        return "" if listed else NOT_LISTED
     if scheme not in BY_HOST:
         return ""
     return _inside(host, resolve)
@@ -51,10 +56,48 @@ def _inside(host: str, resolve: Resolve) -> str:
         addresses = resolve(host)
     except (OSError, UnicodeError):
         return "its host cannot be found"
-    for address in addresses:
-        if is_inside(address):
-            return "a factory may not send to the coordinator itself; list the host in alerts.hosts if it must"
-    return ""
+    return ITSELF if any(map(is_inside, addresses)) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where a target of a factory may lead, asked before each connection: Apprise knows more services than are listed
+    here, reads some URLs otherwise, and finds more hosts in their queries. `hosts` as with `objection`."""
+
+    scheme: str
+    hosts: Sequence[str]
+    resolve: Resolve = addresses_of
+
+    def objection(self, event: str, arguments: Sequence[Any]) -> str:
+        """Why what Python is about to do (an audit event of its `socket` module) may not be; "" = it may."""
+        if event == "socket.getaddrinfo":
+            return self._by_name(arguments[0])
+        address = arguments[1]
+        if not isinstance(address, tuple):  # the name of a Unix socket
+            return ITSELF if address else ""
+        host = address[0]
+        if not isinstance(host, str):  # no address of the internet
+            return ""
+        return (self._by_name(host) if event != "socket.connect" else "") or self._by_address(host)
+
+    def _by_name(self, host: Any) -> str:
+        """A name is looked up, or a datagram sent to it: nothing else tells where a connection leads."""
+        name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+        if not name or not self.hosts or f"{self.scheme}://" in self.hosts:
+            return ""
+        return "" if name.lower().strip("[]") in self.hosts else NOT_LISTED
+
+    def _by_address(self, host: str) -> str:
+        if host in self.hosts or not _inside(host, self.resolve):
+            return ""
+        listed = (address for name in self.hosts if "://" not in name for address in self._addresses(name))
+        return "" if host in listed else ITSELF
+
+    def _addresses(self, name: str) -> Sequence[str]:
+        try:
+            return self.resolve(name)
+        except (OSError, UnicodeError):
+            return ()
 
 
 def is_inside(address: str) -> bool:

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -170,6 +171,45 @@ async def test_why_it_was_not_delivered_holds_no_secret() -> None:
 )
 async def test_a_factory_cannot_make_the_coordinator_talk_to_itself(url: str, why: str) -> None:
     assert why in await deliver(url, own=False)
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "why"),
+    [
+        ("lametric://key@127.0.0.1:PORT", (), "coordinator itself"),  # a service that `BY_HOST` does not know
+        ("misskey://token@127.0.0.1:PORT", (), "coordinator itself"),
+        ("json://192.0.2.1:1/ json://127.0.0.1:PORT/", (), "coordinator itself"),  # Apprise takes several in one text
+        ("json://x@127.0.0.1:PORT@mail.hall/", ("mail.hall",), "alerts.hosts"),  # and reads this one otherwise
+        ("mailto://u:p@mail.hall?smtp=127.0.0.1&port=PORT&to=a@b.news&mode=insecure", ("mail.hall",), "alerts.hosts"),
+        ("discord://4711/abcd?template=http://127.0.0.1:PORT/t.json", ("discord://",), "coordinator itself"),
+    ],
+)
+async def test_what_hides_in_a_target_of_a_factory_is_not_connected_to(
+    url: str, hosts: tuple[str, ...], why: str
+) -> None:
+    """Lists of services and a look at the URL are not enough: what counts is where it leads."""
+    met: list[str] = []
+
+    async def talk(server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.append(url)
+
+    async with listening(talk) as server:
+        said = await deliver(url.replace("PORT", str(server.port)), own=False, hosts=hosts)
+    assert (met, why in said) == ([], True), said
+
+
+async def test_a_factory_sends_to_what_is_listed() -> None:
+    async with listening(http("200 OK")) as server:
+        assert await deliver(f"json://localhost:{server.port}/in", own=False, hosts=("localhost",)) == ""
+        assert await deliver(f"lametric://key@127.0.0.1:{server.port}", own=False, hosts=("127.0.0.1",)) == ""
+    assert len(server.got) == 2
+
+
+async def test_a_factory_names_no_file_of_the_coordinator(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.json"
+    secret.write_text('{"content": "canary"}')
+    why = await deliver(f"discord://4711/abcd?template={secret}", own=False, hosts=("discord://",))
+    assert why == "a factory may not name files of the coordinator"
 
 
 async def test_what_nobody_knows_and_who_does_not_answer() -> None:
