@@ -25,6 +25,7 @@ from fa.core.recipe import parse_priority
 from fa.errors import Unprocessable
 
 BYTES_MAX = 256 << 10
+SAID_MAX = 2000  # characters of what is wrong with a ticket: they are kept, and shown in lists of events
 KEYS = ("source", "factory", "priority", "subject", "description", "defer", "answer")
 _DEPTH_MAX = 2
 _defer = seconds(0, 30 * 86400, 'must be a time up to 720 h, such as "2h"')
@@ -52,6 +53,7 @@ def parse_ticket(path: str, content: bytes, monitor: Monitor) -> Ticket:
         reader.problem("factory", "is missing, and the monitor names none")
     if reader.problems:
         said = "; ".join(f"{pointer} {sentence}" for pointer, sentence in reader.problems)
+        said = said if len(said) <= SAID_MAX else f"{said[:SAID_MAX]}…"
         raise TicketError(f"The ticket cannot be used: {said}.", hint="Correct it and drop it again.")
     return ticket
 
@@ -105,7 +107,17 @@ def _from_json(content: bytes) -> dict[str, Any]:
         raise NoTicket
     if not isinstance(document["ticket"], dict):
         raise TicketError('What "ticket" names must be an object.')
+    _check_characters(document["ticket"])
     return document["ticket"]
+
+
+def _check_characters(ticket: dict[str, Any]) -> None:
+    """JSON can name half a character, which no link and no store takes. A byte of a file name that is no UTF-8 is one
+    that they take."""
+    try:
+        json.dumps(ticket, ensure_ascii=False).encode("utf-8", "surrogateescape")
+    except (UnicodeEncodeError, RecursionError):
+        raise TicketError("The ticket holds half a character (a lone surrogate), or is nested too deeply.") from None
 
 
 def _from_xml(content: bytes) -> dict[str, Any]:

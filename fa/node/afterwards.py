@@ -12,6 +12,7 @@ from contextlib import suppress
 from fa.core.monitor import Monitor
 from fa.core.watch_messages import AfterOrder
 from fa.node.beneath import folder_beneath, rename_no_replace, split
+from fa.node.scan import stamp_of
 
 NAMES_MAX = 1000  # tried, when there are files of the same name already
 
@@ -89,8 +90,8 @@ def _move(root: str, monitor: Monitor, order: AfterOrder) -> str:
 
 
 def _is_it(fd: int, name: str, order: AfterOrder) -> bool:
-    status = os.stat(name, dir_fd=fd, follow_symlinks=False)
-    return (status.st_size, status.st_mtime_ns) == (order.size, order.mtime_ns)
+    stamp = stamp_of(os.stat(name, dir_fd=fd, follow_symlinks=False))
+    return (stamp.size, stamp.mtime_ns) == (order.size, order.mtime_ns)
 
 
 def _move_between(from_fd: int, name: str, to_fd: int, arrival: int) -> str:

@@ -178,7 +178,13 @@ def _see(entry: os.DirEntry[str], path: str, intake: Shown) -> None:
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    return Stamp(status.st_size, _in_64_bits(status.st_mtime_ns), _in_64_bits(status.st_ctime_ns), status.st_ino)
+
+
+def _in_64_bits(ns: int) -> int:
+    """A time as links and the store take it. Theirs end in 2262, those of file systems do not, and Windows shares give
+    1601 for what was never set. It is only compared, so that other times need only be other numbers."""
+    return (ns + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 # --- a close look ---

@@ -15,6 +15,7 @@ ENTRIES = (
 )
 """What ffprobe is asked for; no name or title of the file, which may be broken UTF-8 and end the JSON."""
 
+LENGTH = re.compile(r"(\d{1,5}):(\d\d):(\d\d(?:\.\d+)?)", re.ASCII)  # some years at most
 TIMECODE = re.compile(r"\d\d:[0-5]\d:[0-5]\d[:;.]\d\d")
 
 
@@ -90,7 +91,11 @@ def _duration(each: dict[str, Any]) -> float | None:
     told = _positive(each.get("duration"))
     if told is not None:
         return told
-    found = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", str(each.get("tags", {}).get("DURATION", "")))
+    return length_of(LENGTH.fullmatch(str(each.get("tags", {}).get("DURATION", ""))))
+
+
+def length_of(found: re.Match[str] | None) -> float | None:
+    """Seconds of what `LENGTH` found; files say what they like, so that it may be no length at all."""
     return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else None
 
 

@@ -10,10 +10,10 @@ import re
 from fractions import Fraction
 
 from fa.transcode.media import AudioStream, MediaInfo, VideoStream, common_rate
-from fa.transcode.probe_json import checked_timecode
+from fa.transcode.probe_json import LENGTH, checked_timecode, length_of
 
 _INPUT = re.compile(r"Input #0, (.+?), from ")
-_DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
+_DURATION = re.compile(rf"Duration: {LENGTH.pattern}", re.ASCII)
 _STREAM = re.compile(r"^ +Stream #0:(\d+)(?:\[0x[0-9a-f]+\])?(?:\([^)]*\))?: (Video|Audio): (.*)$")
 _LEVEL = re.compile(r"^((?:\[[^\]]* @ 0x[0-9a-f]+\] ?)*)\[[a-z]+\] ")
 _SIZE = re.compile(r", (\d{2,5})x(\d{2,5})")
@@ -54,10 +54,7 @@ def media_from_text(text: str, size: int) -> MediaInfo | None:
 
 
 def _length(text: str) -> float | None:
-    found = _DURATION.search(text)
-    if found is None:
-        return None
-    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])
+    return length_of(_DURATION.search(text))
 
 
 def _video(index: int, words: str, rotated: bool) -> VideoStream:

@@ -31,7 +31,10 @@ class Clock:
     utc: bool = False
 
     def local(self, moment: datetime) -> datetime:
-        return moment.astimezone(UTC if self.utc else self.zone)
+        try:
+            return moment.astimezone(UTC if self.utc else self.zone)
+        except OverflowError:  # at the ends of the calendar, where the API shows what lies beyond it
+            return moment
 
     def time(self, moment: str | int | None) -> str:
         """ "14:02:31" of today, "11-20 14:02" of another day, "-" for none."""

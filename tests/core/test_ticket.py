@@ -42,6 +42,9 @@ def test_little_is_enough() -> None:
         ("t.json", b'{"ticket": {"source": "a", "priority": true}}', "0 to 100"),
         ("t.json", b'{"ticket": {"source": "a", "answer": "maybe"}}', "true or false"),
         ("t.json", b"[" * 100_000, "not JSON"),
+        ("t.json", rb'{"ticket": {"source": "a", "subject": "\ud800"}}', "half a character"),
+        ("t.json", b'{"ticket": {"source": "a", "subject": "\xed\xa0\x80"}}', "half a character"),
+        ("t.json", rb'{"ticket": {"source": "a", "\ud800": 1}}', "half a character"),
         ("t.xml", b"<ticket><source>a</source>", "not XML"),
         ("t.xml", b"", "not XML"),
         ("t.xml", b"<ticket><source>a</source><source>b</source></ticket>", "beside the ticket"),
@@ -79,3 +82,11 @@ def test_other_documents_are_none_of_our_business(name: str, content: bytes) -> 
 def test_somebody_must_name_a_factory() -> None:
     with pytest.raises(TicketError, match="factory is missing, and the monitor names none"):
         parse_ticket("t.xml", b"<ticket><source>a</source></ticket>", BARE)
+
+
+def test_a_ticket_full_of_mistakes_is_no_long_event() -> None:
+    fields = ",".join(f'"unknown{number}": 0' for number in range(9000)).encode()
+    with pytest.raises(TicketError) as caught:
+        parse_ticket("t.json", b'{"ticket": {"source": "a", ' + fields + b"}}", MONITOR)
+    assert len(str(caught.value)) < 2500
+    assert "unknown0 is not" in caught.value.detail

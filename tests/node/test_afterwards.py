@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from fa.core.arrivals import Sighting
 from fa.core.monitor import Monitor, parse_monitor
-from fa.core.watch_messages import AfterOrder
+from fa.core.watch_messages import AfterOrder, Sightings
 from fa.node import afterwards
 from fa.node.afterwards import carry_out
+from fa.node.scan import stamp_of
+from fa.node.wire import decode, encode
 
 MONITOR = parse_monitor('name = "m"\nfolder = "san:in"\nfactories = ["one"]\n')
 
@@ -114,3 +119,27 @@ def test_a_move_that_fails_leaves_all_as_it_was(
     with pytest.raises(OSError, match="No space"):
         carry_out(str(tmp_path), monitor, order(tmp_path, "in/a.mxf", answer="{}"))
     assert there(tmp_path) == ["in/a.mxf"]
+
+
+@pytest.mark.parametrize("year", [1601, 2400, 9999])
+def test_a_file_of_any_year_is_told_and_moved(year: int) -> None:
+    """1601 is what Windows shares give for a time that was never set. The store keeps 64 bits of nanoseconds."""
+    ns = (datetime(year, 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+    status = SimpleNamespace(st_size=4, st_mtime_ns=ns, st_ctime_ns=ns, st_ino=2**64 - 1)
+    stamp = stamp_of(status)  # type: ignore[arg-type]
+    seen = Sighting("in/a.mxf", *stamp[:3], "00")
+    assert decode(encode(Sightings("b", 1, 1, (seen,))))[0].files == (seen,)
+    assert -(2**63) <= stamp.mtime_ns < 2**63 and -(2**63) <= stamp.ctime_ns < 2**63
+    other = SimpleNamespace(st_size=4, st_mtime_ns=ns + 1, st_ctime_ns=ns, st_ino=1)
+    assert stamp_of(other).mtime_ns != stamp.mtime_ns, "another time is another file"  # type: ignore[arg-type]
+
+
+def test_a_file_of_the_far_future_is_the_one_that_was_told_of(tmp_path: Path, monitor: Monitor) -> None:
+    file = put(tmp_path, "in/a.mxf")
+    os.utime(file, ns=(0, 13_569_465_600 * 10**9))
+    if file.stat().st_mtime_ns < 2**63:
+        pytest.skip("this file system keeps no year 2400")
+    size, mtime_ns, _, _ = stamp_of(file.stat())
+    assert (
+        carry_out(str(tmp_path), monitor, AfterOrder(7, 1, "in/a.mxf", size, mtime_ns, "done", "")) == "in/done/a.mxf"
+    )

@@ -122,6 +122,16 @@ def test_the_text_of_ffmpeg_is_understood() -> None:
     assert [(each.channels, each.layout, each.rate) for each in info.audio] == [(8, "", 48000), (6, "5.1(side)", 44100)]
 
 
+@pytest.mark.parametrize("digits", [10, 400, 5000])
+def test_a_length_that_is_no_number_of_this_world_is_unknown(digits: int) -> None:
+    """Whoever makes a Matroska file writes into that tag what he likes."""
+    long = f"{'9' * digits}:00:00.0"
+    stream = {"index": 0, "codec_type": "video", "width": 2, "height": 2, "tags": {"DURATION": long}}
+    assert media_from_json({"streams": [stream]}, 5).video[0].duration is None
+    info = media_from_text(f"Input #0, x, from 'y':\n  Duration: {long}, start: 0", 5)
+    assert info is not None and info.duration is None
+
+
 def test_no_input_is_none() -> None:
     assert media_from_text("[error] moov atom not found\n", 1) is None
 

@@ -219,6 +219,15 @@ def test_times_are_local_or_utc_and_say_which() -> None:
     assert clock.time(None) == clock.time("rubbish") == clock.age(None) == "-"
 
 
+@pytest.mark.parametrize("hours", [-12, -5, 0, 1, 14])
+def test_the_ends_of_the_calendar_are_shown_in_every_zone(hours: int) -> None:
+    """The API shows what lies beyond the calendar as its ends; a local time there may be beyond it again."""
+    clock = Clock(NOON, timezone(timedelta(hours=hours)))
+    assert clock.full("9999-12-31T23:59:59.999Z").startswith("9999-12-31 ")
+    for first in (clock.full("0001-01-01T00:00:00.000Z"), clock.time("0001-01-01T00:00:00.000Z")):
+        assert "01-01 " in first
+
+
 def test_spans_never_take_minutes_for_hours() -> None:
     assert [span(None), span(9), span(3725)] == ["-", "0:00:09", "1:02:05"]
     assert [age(5), age(90), age(7200), age(86400 * 3)] == ["<1m", "1m", "2h", "3d"]
