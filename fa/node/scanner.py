@@ -122,6 +122,8 @@ class Scanner:
             return {"ticket": asdict(parse_ticket(path, content, self._monitor))}
         except TicketError as error:
             return {"ticket_error": str(error)}
+        except (LookupError, ValueError) as error:  # it names an encoding that expat does not know
+            return {"ticket_error": f"The ticket cannot be read: {error}."}
 
     def _state(self) -> tuple[str, str]:
         troubles = self._intake.troubles()
@@ -144,9 +146,14 @@ class Scanner:
         try:
             with self._answering(), scan.root_of(self._site, self._monitor) as root:
                 os.close(scan.open_folder(root, self._monitor))  # while it is not there, no file of it is gone
-                return {"path": carry_out(f"/proc/self/fd/{root}", self._monitor, order), "error": ""}
+                return self._carry_out(root, order)
         except (scan.Gone, scan.Denied) as error:
             return {"path": "", "error": str(error)}
+
+    def _carry_out(self, root: int, order: AfterOrder) -> dict[str, Any]:
+        """What fails here is that file's alone: the folder answers, and for others in it the quiet time goes on."""
+        try:
+            return {"path": carry_out(f"/proc/self/fd/{root}", self._monitor, order), "error": ""}
         except OSError as error:
             return {"path": "", "error": f"it cannot be moved or answered: {error.strerror}"}
 
