@@ -1,4 +1,5 @@
-"""Whether a container that is closed at its end has been closed: asked of ffprobe, a few at a time."""
+"""Whether a container that is closed at its end has been closed: asked of ffprobe, a few at a time for each mount, so
+that one that hangs keeps only its own files waiting."""
 
 from __future__ import annotations
 
@@ -19,26 +20,34 @@ AT_ONCE = 2
 TIMEOUT = 30.0  # seconds
 
 
+class _Lane:
+    """Of one mount. When it hangs, its threads hang with it, for as long."""
+
+    def __init__(self) -> None:
+        self.room = asyncio.Semaphore(AT_ONCE)
+        self.threads = ThreadPoolExecutor(AT_ONCE, "index-probe")
+
+
 class IndexProbe:
     def __init__(self, tools: Tools, sandbox: Sandbox) -> None:
         self._tools = tools
         self._sandbox = sandbox
-        self._room = asyncio.Semaphore(AT_ONCE)
-        self._threads = ThreadPoolExecutor(AT_ONCE, "index-probe")  # a mount that hangs takes these and no others
+        self._lanes: dict[str, _Lane] = {}  # by the volume's root
 
     async def why_not(self, root: str, place: Place) -> str:
         """Why the file is not to be taken yet, in ffmpeg's own words; "" when it opens."""
-        async with self._room:
+        lane = self._lanes.setdefault(root, _Lane())
+        async with lane.room:
             try:
                 async with asyncio.timeout(TIMEOUT):
-                    return await self._try(root, place)
+                    return await self._try(root, place, lane.threads)
             except TimeoutError:
                 return f"ffprobe did not come to an end within {TIMEOUT:g} s"
 
-    async def _try(self, root: str, place: Place) -> str:
+    async def _try(self, root: str, place: Place, threads: ThreadPoolExecutor) -> str:
         try:
             opening = partial(open_beneath, root, place.path, os.O_RDONLY | os.O_NONBLOCK)
-            fd = await asyncio.get_running_loop().run_in_executor(self._threads, opening)
+            fd = await asyncio.get_running_loop().run_in_executor(threads, opening)
         except OSError as error:
             return f"it cannot be opened: {error.strerror}"
         try:

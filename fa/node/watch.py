@@ -215,7 +215,11 @@ class Watch:
         return Sighting(path, size, mtime_ns, ctime_ns, found["digest"], ticket, found.get("ticket_error", ""))
 
     async def _try_index(self, root: str, seen: Sighting, stamp: Sequence[int]) -> None:
-        why = await self._probe.why_not(root, Place(self._monitor.folder.volume, seen.path))
+        try:
+            why = await self._probe.why_not(root, Place(self._monitor.folder.volume, seen.path))
+        except Exception as trouble:  # a bug in fa, or no room for a child: it would be on its way for ever
+            log.exception("monitor %s: %s", self._monitor.name, seen.path)
+            why = f"fa failed: {trouble!r}"
         if not why:
             self._post(w.Scanned(self._status, (seen,)))
         elif self._given.pop(seen, None) is not None:

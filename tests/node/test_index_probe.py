@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
 from fa.core.places import Place
-from fa.node.index_probe import IndexProbe
+from fa.node import index_probe
+from fa.node.beneath import open_beneath
+from fa.node.index_probe import AT_ONCE, IndexProbe
 from fa.transcode.sandbox import find_sandbox
 from fa.transcode.tools import find_tools
 from tests.e2e.kit import make_clip
@@ -34,3 +38,30 @@ async def test_what_is_not_there_or_is_a_link_does_not_open(tmp_path: Path, clip
     (tmp_path / "real.mp4").write_bytes(clip)
     (tmp_path / "link.mp4").symlink_to(tmp_path / "real.mp4")
     assert "cannot be opened" in await probe.why_not(str(tmp_path), Place("san", "link.mp4"))
+
+
+async def test_a_mount_that_hangs_keeps_no_file_of_another_waiting(
+    tmp_path: Path, clip: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freed, began = threading.Event(), threading.Semaphore(0)
+
+    def opening(root: str, path: str, flags: int) -> int:
+        if root == "/hangs":
+            began.release()
+            freed.wait()
+        return open_beneath(root, path, flags)
+
+    monkeypatch.setattr(index_probe, "open_beneath", opening)
+    probe, place = IndexProbe(find_tools(), find_sandbox()), Place("san", "clip.mp4")
+    (tmp_path / "clip.mp4").write_bytes(clip)
+    hang = [asyncio.create_task(probe.why_not("/hangs", place)) for _ in range(5)]
+    try:
+        async with asyncio.timeout(20.0):
+            for _ in range(AT_ONCE):
+                await asyncio.to_thread(began.acquire)
+            assert await probe.why_not(str(tmp_path), place) == ""
+        assert not any(task.done() for task in hang)
+    finally:
+        freed.set()
+        told = await asyncio.gather(*hang)
+    assert all("cannot be opened" in why for why in told)

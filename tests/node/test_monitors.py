@@ -200,6 +200,23 @@ async def test_what_has_no_index_yet_is_not_told(site: Site) -> None:
     assert (site.found[1].path, site.found[1].size) == ("in/a.mov", 200)
 
 
+async def test_a_look_for_the_index_that_fails_is_repeated(site: Site) -> None:
+    tries = 0
+
+    def why_not(path: str) -> str:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise OverflowError("a length of no number")
+        return ""
+
+    site.why_not = why_not
+    site.start()
+    site.write("a.mov")
+    await until(lambda: site.found)
+    assert tries == 2
+
+
 async def test_what_was_refused_is_named(site: Site) -> None:
     site.write("a.ts")
     site.start()
