@@ -64,6 +64,16 @@ class AfterDesk:
             self._left_at = event.more
         return self.tick(now)
 
+    def changed(self, monitor: int, name: str, now: Moment) -> Effects:
+        """Its text is another one: what is due is read of the store again, as that text says, and tried at once. That a
+        move failed is told again if it still does."""
+        for arrival in [due.order.arrival for due in self._due.values() if due.order.monitor == monitor]:
+            if not self._due[arrival].ending:
+                del self._due[arrival]
+        self._alarmed.discard(monitor)
+        calm = self._crew.commit(c.ClearAlert(ALARM, f"monitor/{name}", now.wall))
+        return [*calm, w.LoadDue(0, PAGE)]
+
     def tick(self, now: Moment) -> Effects:
         effects: Effects = []
         told = Counter(due.order.monitor for due in self._due.values() if not due.failed and due.again_at > now.mono)
@@ -92,7 +102,10 @@ class AfterDesk:
         if due is None or due.ending:
             return []
         monitor = due.order.monitor
-        subject = f"monitor/{name_of(monitor)}"
+        name = name_of(monitor)
+        if not name:  # it was removed meanwhile
+            return self._end(due, "", now)
+        subject = f"monitor/{name}"
         if message.error:
             due.failed = True
             if monitor in self._alarmed:

@@ -8,6 +8,7 @@ from fa.core import monitor_commands as m
 from fa.core.arrivals import Arrival, Fate, MonitorRow, Sighting
 from fa.core.change import Change
 from fa.core.commands import SubmitJobs
+from fa.core.ledger_alerts import clear_all
 from fa.core.ledger_jobs import submit
 from fa.core.ledger_setup import Stale, is_repeated
 from fa.core.model import NewJob
@@ -84,6 +85,7 @@ def enable(change: Change, command: m.EnableMonitor) -> MonitorRow:
 def remove(change: Change, command: m.RemoveMonitor) -> None:
     row = _monitor(change, command.name)
     change.tables.remove_monitor(row.id)
+    clear_all(change, f"monitor/{row.name}", command.at)
     change.note(command.at, "monitor.removed", "info", f"monitor/{row.name}", f"removed by {command.by}")
     change.fact(m.MonitorGone(row.id, row.name))
 

@@ -119,6 +119,8 @@ class MonitorDesk:
         if before is None or before.owner != row.owner or not row.enabled:
             watched.status = nobody(row) if before and row.enabled and not row.owner else None
         calm = [] if row.enabled else self._alarm(watched, "", "", now)
+        if before and before.text != row.text:
+            calm += self._after.changed(row.id, row.name, now)
         nodes = sorted({node for node in (before.owner if before else "", row.owner) if node})
         return calm + [effect for node in nodes for effect in self._tell(node, now)]
 

@@ -137,3 +137,21 @@ def test_a_failed_file_of_one_monitor_keeps_no_alert_of_another(site: Site) -> N
     site.done(1, "read-only")
     site.done(2, "read-only")
     assert c.ClearAlert(ALARM, "monitor/m2", NOW.wall) in commands(site.done(2))
+
+
+def test_what_is_due_of_a_changed_monitor_is_read_again(site: Site) -> None:
+    site.desk.loaded(w.DueLoaded((order(1), order(2), order(3, 2)), None), NOW)
+    ending = site.done(2)
+    site.done(1, "on another file system")
+    effects = site.desk.changed(1, "m1", NOW)
+    assert commands(effects) == [c.ClearAlert(ALARM, "monitor/m1", NOW.wall)] and loads(effects) == [w.LoadDue(0, PAGE)]
+    assert site.done(1) == [], "it is not held any more"
+    site.carry_out(ending)
+    assert mc.EndArrival(3, "in/done/3", NOW.wall) in commands(site.done(3)), "that of another monitor is"
+    told = site.desk.loaded(w.DueLoaded((order(1),), None), NOW)
+    assert [effect.message for effect in told if isinstance(effect, w.Tell)] == [order(1)], "at once"
+
+
+def test_of_a_removed_monitor_nothing_is_due(site: Site) -> None:
+    site.load(1)
+    assert commands(site.done(1, "late", lambda monitor: "")) == [mc.EndArrival(1, "", NOW.wall)], "and no alert"

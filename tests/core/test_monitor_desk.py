@@ -443,3 +443,32 @@ def test_nothing_to_do_is_done_at_once(desk: Desk) -> None:
     finish_one(desk)
     due(desk, m.AfterOrder(1, 1, "in/a", 10, 20, "", ""))
     assert desk.commands(mc.EndArrival) and desk.said(m.AfterOrder) == []
+
+
+def failed_move(desk: Desk) -> str:
+    """The text that made it fail."""
+    text = TEXT + 'after = "move:done/"\n'
+    begin(desk, text)
+    finish_one(desk)
+    due(desk, *orders_of(1, 1))
+    desk.step(w.Told("a", m.AfterDone("a", 1, "", "on another file system")))
+    assert desk.book.tables.open_alert("monitor.after", "monitor/in")
+    desk.said(m.AfterOrder)
+    return text
+
+
+def test_what_an_earlier_text_said_to_do_is_not_done_any_more(desk: Desk) -> None:
+    text = failed_move(desk)
+    desk.ask(mc.SaveMonitor(text.replace("done", "over"), AT))
+    assert desk.book.tables.open_alert("monitor.after", "monitor/in") is None
+    pump(desk, 60.0)
+    assert desk.said(m.AfterOrder) == [], "it is read of the store again, see `active.due_orders`"
+
+
+def test_a_removed_monitor_leaves_no_alert(desk: Desk) -> None:
+    failed_move(desk)
+    desk.ask(mc.RemoveMonitor("in", AT))
+    desk.step(w.Told("a", m.AfterDone("a", 1, "", "late")))
+    pump(desk, 1.0)
+    alerts = [alert.subject for alert in desk.book.tables.open_alerts()]
+    assert [subject for subject in alerts if subject.startswith("monitor")] == []
