@@ -18,9 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from fa.errors import FaError, Invalid
+from fa.node.as_json import encode
 
 TOPICS = ("job", "node", "mirror", "alert", "event", "progress")
 RING = 8192  # messages that can be resumed from: minutes of a busy array, 2 MB or so
@@ -98,7 +97,6 @@ class Hub:
         self._ring: deque[Message] = deque(maxlen=ring)
         self._queue = queue
         self._watchers: list[Subscription] = []
-        self._encode = msgspec.json.Encoder().encode
         self._last_progress: dict[int, Any] = {}
 
     @property
@@ -118,10 +116,10 @@ class Hub:
         self._last_progress = {}
 
     def publish(self, topic: str, data: Any) -> str:
-        """Tell all watchers of ``topic``; ``data`` is anything that msgspec encodes. The id of the message."""
+        """Tell all watchers of ``topic``; ``data`` is anything that JSON can say. The id of the message."""
         assert topic in TOPICS and topic != "progress", f"{topic} is not a topic that is published"
         self._seq += 1
-        message = Message(self.head, topic, self._encode(data))
+        message = Message(self.head, topic, encode(data))
         self._ring.append(message)
         self._tell(message)
         return message.id
@@ -133,7 +131,7 @@ class Hub:
             return
         self._last_progress = dict(progress)
         by_task = {str(task): value for task, value in progress.items()}
-        self._tell(Message("", "progress", self._encode(by_task)))
+        self._tell(Message("", "progress", encode(by_task)))
 
     def _tell(self, message: Message) -> None:
         for watcher in self._watchers:

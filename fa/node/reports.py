@@ -24,6 +24,7 @@ import msgspec
 from fa.core import array_events as av
 from fa.core import work as w
 from fa.core.work import Key, Report, ReportKind
+from fa.node.as_json import encode
 from fa.node.disk import is_full
 from fa.replication.durable import place, sync_folder, write_all, write_durably
 
@@ -103,7 +104,7 @@ class ReportShelf:
         """Durable when it returns. Replaces an earlier report of the same attempt."""
         self._kept.add(report.key)
         self._unwritten[report.key] = report
-        write_durably(self._path(report.task, report.attempt), msgspec.json.encode(report))
+        write_durably(self._path(report.task, report.attempt), encode(report))
         del self._unwritten[report.key]
         self._journal.drop(report.key)
 
@@ -209,4 +210,4 @@ class Journal:
 
 
 def _line(report: Report) -> bytes:
-    return msgspec.json.encode(report) + b"\n"
+    return encode(report) + b"\n"

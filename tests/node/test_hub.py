@@ -2,7 +2,9 @@ import json
 
 import pytest
 
+from fa.core.model import Event
 from fa.errors import Invalid
+from fa.node.api.render import event_shape
 from fa.node.hub import Hub, WatchExpired
 
 LONG = 30.0  # seconds; a test never waits that long unless something is broken
@@ -18,6 +20,18 @@ async def test_a_watcher_hears_its_topics_only():
     hub.publish("node", {"name": "b"})
     hub.publish("job", {"id": 1})
     assert await told(watcher) == [("3-2", "job", {"id": 1})]
+
+
+async def test_a_name_that_is_no_utf_8_is_told_with_escapes():
+    """What raises here ends the coordinator, as it tells watchers after each step."""
+    hub = Hub(epoch=3)
+    watcher = hub.subscribe()
+    hub.publish("event", event_shape(Event(1, "monitor.refused", "warning", "monitor/m", "in/\udcff.xml: bad")))
+    hub.publish("alert", {"text": "half \ud800 and \udcff"})
+    hub.sample({1: "\udcff"})
+    event, alert, progress = [message[2] for message in await told(watcher)]
+    assert (event["text"], progress) == ("in/\\xff.xml: bad", {"1": "\\xff"})
+    assert alert["text"].startswith("half ")
 
 
 async def test_resume_gives_exactly_what_came_after():

@@ -40,6 +40,15 @@ def test_what_is_kept_comes_back_until_it_is_dropped(tmp_path: Path) -> None:
     assert ReportShelf(tmp_path / "reports").all() == (FAILED,)
 
 
+def test_an_error_may_name_a_file_whose_name_is_no_utf_8(tmp_path: Path) -> None:
+    """What raises here ends the node, and each that is given the task after it."""
+    shelf = ReportShelf(tmp_path)
+    shelf.keep(replace(FAILED, error="The source san:in/\udcff.mxf is not there."))
+    shelf.jot(replace(WISH, error="\udcff"))
+    first, second = ReportShelf(tmp_path).all()
+    assert (first.error, second.error) == ("The source san:in/\\xff.mxf is not there.", "\\xff")
+
+
 def test_a_torn_one_is_put_aside(tmp_path: Path) -> None:
     """As a power cut may leave it."""
     shelf = ReportShelf(tmp_path)

@@ -17,7 +17,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from fa.errors import Conflict, FaError, Invalid
 from fa.node.api.problems import MEDIA, problem
-from fa.node.api.reply import encode
+from fa.node.as_json import encode
 from fa.node.authority import identity_of
 from fa.node.settings import Limits
 

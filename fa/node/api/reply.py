@@ -4,33 +4,14 @@ from __future__ import annotations
 
 import gzip
 from hashlib import blake2b
-from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from fa.node.api.call import Answer, Call
 from fa.node.api.route import JSON
+from fa.node.as_json import encode
 
 COMPRESS_BYTES = 1024  # what is smaller fits a packet anyway
-
-_encoder = msgspec.json.Encoder(enc_hook=str)
-
-
-def encode(value: Any) -> bytes:
-    """JSON. Text that is no UTF-8 (names of files may not be) is shown with escapes."""
-    try:
-        return _encoder.encode(value)
-    except UnicodeEncodeError:
-        return _encoder.encode(_shown(msgspec.to_builtins(value)))
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    if isinstance(value, dict):
-        return {_shown(key): _shown(inner) for key, inner in value.items()}
-    return [_shown(inner) for inner in value] if isinstance(value, list) else value
 
 
 def finish(call: Call, answer: Answer) -> web.Response:

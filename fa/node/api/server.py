@@ -29,10 +29,11 @@ from fa.node.api.listen import Listeners
 from fa.node.api.metrics import Metrics
 from fa.node.api.problems import MEDIA as PROBLEM_MEDIA
 from fa.node.api.problems import MethodNotAllowed, NotCoordinator, TooMany, clean, problem
-from fa.node.api.reply import encode, finish
+from fa.node.api.reply import finish
 from fa.node.api.route import JSON, Route, Router
 from fa.node.api.routes import ROUTES
 from fa.node.api.selections import Selections
+from fa.node.as_json import encode
 from fa.node.authority import Authority, TlsFiles, peer_context, server_context
 from fa.node.clock import monotonic, wall_ms
 from fa.node.gateway import Gateway
