@@ -88,8 +88,12 @@ class Bench:
 
     def runs(self) -> int:
         number = self.submit("hold")
-        kit.wait_until("it runs", lambda: self.node.job(number)["state"] == "running" and self.parts())
+        kit.wait_until("it runs", lambda: self.node.job(number)["state"] == "running" and self._part_of(number))
         return number
+
+    def _part_of(self, job: int) -> bool:
+        """Its tool has begun; other rounds have left parts that are not swept yet."""
+        return any(part.name.startswith(f"{job}-") for part in self.parts())
 
     def parts(self) -> list[Path]:
         return list((self.array.san / ".fa" / "part").iterdir())
