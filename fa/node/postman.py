@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = 5.0  # seconds; a notice that is written now is looked at at once
 SEND_TIMEOUT = 60.0
 TEXT_MAX = 1000  # characters of one notice
+LOOK_AT, LOOK_AT_MOST = 500, 32_000  # notices; more when those that nobody takes stand before the others
+END_MAX = 500  # notices in one command
+UNREAD = "alerts.targets_file"  # stands for the targets of a file that cannot be read
 
 
 class Sender(Protocol):
@@ -54,7 +57,8 @@ class Postman:
         self._ask = ask
         self._clock = clock
         self._sender = sender
-        self._mailroom = Mailroom(settings.digest_after)
+        self._rooms = self._empty_rooms()
+        self._look_at = LOOK_AT
         self.wake = asyncio.Event()
 
     async def run(self) -> None:
@@ -64,12 +68,17 @@ class Postman:
                 self.wake.clear()
                 store = self._store()
                 if store is None:
-                    self._mailroom = Mailroom(self._settings.digest_after)
+                    self._rooms = self._empty_rooms()
                 else:
                     await self._round(store)
                 await self._wait()
         finally:
             await self._sender.close()
+
+    def _empty_rooms(self) -> dict[bool, Mailroom]:
+        """For this node's own notices (True), and for those of factories: a target may be one of both, and what is
+        refused a factory must not keep alerts back."""
+        return {own: Mailroom(self._settings.digest_after) for own in (True, False)}
 
     async def _wait(self) -> None:
         try:
@@ -80,27 +89,48 @@ class Postman:
 
     async def _round(self, store: Readers) -> None:
         try:
-            due = await store.notices()
+            due = await self._due(store)
             if not due:
                 return
             own = own_targets(self._settings)
-            for letter in self._mailroom.letters(due, own, self._clock.mono()):
-                await self._send(letter)
+            sorts = [
+                (self._rooms[mine], [each for each in due if mine is not bool(each.targets)]) for mine in (True, False)
+            ]
+            await self._send_all([each for room, some in sorts for each in room.letters(some, own, self._clock.mono())])
             await self._sender.close()  # Apprise is large, and storms are rare
-            ended = self._mailroom.ended(due, own, self._clock.wall())
+            ended = [each for room, some in sorts for each in room.ended(some, own, self._clock.wall())][:END_MAX]
             if ended:
-                await self._ask(EndNotices(ended, self._clock.wall()))
+                await self._ask(EndNotices(tuple(ended), self._clock.wall()))
         except FaError as error:
             log.info("notices wait: %s", error)
 
-    async def _send(self, letter: Letter) -> None:
-        why = await self._deliver(question(letter, self._settings, self._array, self._array_id, self._clock.wall()))
+    async def _due(self, store: Readers) -> Sequence[Notice]:
+        """All that are due, as a rule: of one target that takes none there may be hundreds. Less is looked at only when
+        that was all: what is not seen any more would be forgotten as delivered."""
+        due = await store.notices(self._look_at)
+        enough = 2 * len(due)
+        if len(due) < self._look_at:
+            enough = min(enough, self._look_at)
+        self._look_at = min(max(enough, LOOK_AT), LOOK_AT_MOST)
+        return due
+
+    async def _send_all(self, letters: Sequence[Letter]) -> None:
+        """Who just did not take a letter, perhaps for a minute, is not shown the next: others wait behind it."""
+        failed: set[tuple[str, bool]] = set()
+        for letter in letters:
+            if (letter.target, letter.own) not in failed and not await self._send(letter):
+                failed.add((letter.target, letter.own))
+
+    async def _send(self, letter: Letter) -> bool:
+        asked = question(letter, self._settings, self._array, self._array_id, self._clock.wall())
+        why = "the file cannot be read" if letter.target == UNREAD else await self._deliver(asked)
         now = self._clock.mono()
         if why:
             log.warning("a notice to %s was not delivered: %s", name_of(letter.target), clean(why))
-            self._mailroom.failed(letter, clean(why), now)
+            self._rooms[letter.own].failed(letter, clean(why), now)
         else:
-            self._mailroom.delivered(letter, now)
+            self._rooms[letter.own].delivered(letter, now)
+        return not why
 
     async def _deliver(self, asked: dict[str, Any]) -> str:
         try:
@@ -113,13 +143,15 @@ class Postman:
 
 
 def own_targets(settings: Alerts) -> tuple[str, ...]:
-    """Those of `fa.toml` and of the file that it names, which is read each time: it holds passwords and is replaced."""
+    """Those of `fa.toml` and of the file that it names, which is read each time: it holds passwords and is replaced.
+    While it cannot be read, nobody can say that all have what they wait for: then `UNREAD` is among them."""
     lines: list[str] = []
     if settings.targets_file:
         try:
             lines = Path(settings.targets_file).read_text("utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             log.warning("alerts.targets_file cannot be read: %s", error)
+            return tuple(dict.fromkeys([*settings.targets, UNREAD]))
     in_file = (line.strip() for line in lines)
     return tuple(dict.fromkeys([*settings.targets, *(line for line in in_file if line and not line.startswith("#"))]))
 

@@ -43,6 +43,8 @@ def post(url: str, addresses: Sequence[str], notice_id: str, seconds: int, conte
         finally:
             connection.close()
     except (OSError, http.client.HTTPException, ValueError) as error:
+        if isinstance(error, http.client.InvalidURL) or not isinstance(error, OSError | http.client.HTTPException):
+            return "its URL cannot be sent as it is written"  # the error would quote it, with what is secret in it
         return f"{type(error).__name__}: {error}"
     return "" if 200 <= status < 300 else f"it answered HTTP {status}"
 

@@ -161,6 +161,12 @@ async def test_why_it_was_not_delivered_holds_no_secret() -> None:
     assert "500" in why and "hunter2" not in why and "token4711" not in why
 
 
+@pytest.mark.parametrize("url", ["webhook+http://127.0.0.1:PORT/in/token 4711", "webhook+http://127.0.0.1:token4711/"])
+async def test_a_webhook_that_is_written_wrongly_is_not_quoted(url: str) -> None:
+    async with listening(http()) as server:
+        assert await deliver(url.replace("PORT", str(server.port))) == "its URL cannot be sent as it is written"
+
+
 @pytest.mark.parametrize(
     ("url", "why"),
     [

@@ -14,7 +14,7 @@ from fa.core.mailroom import BACKOFF_FIRST
 from fa.errors import Unavailable
 from fa.node.clock import Clock
 from fa.node.helper import HelperEnded
-from fa.node.postman import Postman, own_targets
+from fa.node.postman import UNREAD, Postman, own_targets
 from fa.node.settings import Alerts
 
 NOTICE = Notice(1, 1_790_000_000_000, "node.lost", "error", "node/b", "b is silent")
@@ -38,13 +38,14 @@ class Office:
         self.rows = {notice.id: notice for notice in notices}
         self.sent: list[Any] = []
         self.answers: list[Any] = []
+        self.refused: set[str] = set()
         self.leads = True
         self.refuses = False
         self.closed = 0
         self.clock = FakeClock()
 
-    async def notices(self) -> tuple[Notice, ...]:
-        return tuple(row for _, row in sorted(self.rows.items()) if row.done_at is None)
+    async def notices(self, limit: int = 500) -> tuple[Notice, ...]:
+        return tuple(row for _, row in sorted(self.rows.items()) if row.done_at is None)[:limit]
 
     async def end(self, command: EndNotices) -> None:
         if self.refuses:
@@ -56,6 +57,8 @@ class Office:
         answer = self.answers.pop(0) if self.answers else {"why": ""}
         if isinstance(answer, BaseException):
             raise answer
+        if question["url"] in self.refused:
+            return {"why": "it is gone"}
         self.sent.append(question)
         return answer
 
@@ -152,4 +155,58 @@ async def test_targets_in_a_file_are_read_each_time(tmp_path: Path) -> None:
     settings = Alerts(targets=("mailto://desk",), targets_file=str(path))
     assert own_targets(settings) == ("mailto://desk", "mailto://u:secret@mail.hall")
     path.unlink()
-    assert own_targets(settings) == ("mailto://desk",)
+    assert own_targets(settings) == ("mailto://desk", UNREAD)
+
+
+async def test_alerts_wait_for_a_file_of_targets_that_cannot_be_read(tmp_path: Path) -> None:
+    """It was replaced just then, or lost its mode: the alert was marked as sent, and nobody had it."""
+    path = tmp_path / "targets"
+    office = Office(NOTICE)
+    async with office.postman(Alerts(targets=("mailto://desk",), targets_file=str(path))) as man:
+        await until(man, lambda: office.closed >= 2)
+        assert not office.done and [sent["url"] for sent in office.sent] == ["mailto://desk"]
+        path.write_text("mailto://u:secret@mail.hall\n")
+        await until(man, lambda: office.done)
+    assert [sent["url"] for sent in office.sent] == ["mailto://desk", "mailto://u:secret@mail.hall"]
+
+
+def of_factory(number: int, *targets: str) -> Notice:
+    return Notice(number, NOTICE.at, "job.failed", "error", f"job/{number}", "no moov atom", targets)
+
+
+async def test_a_target_that_hangs_is_waited_for_once_a_round_and_after_the_nodes_own() -> None:
+    office = Office(*(of_factory(number, "json://hangs") for number in (2, 3, 4)), replace(NOTICE, id=9))
+    office.answers = [{"why": ""}, TimeoutError()]
+    async with office.postman() as man:
+        await until(man, lambda: office.closed >= 3)
+    assert [sent["url"] for sent in office.sent] == ["mailto://desk"] and not office.answers
+
+
+async def test_what_is_refused_a_factory_keeps_no_alert_of_the_same_target_back() -> None:
+    office = Office(of_factory(2, "mailto://desk"))
+    office.answers = [{"why": "a factory may not"}]
+    async with office.postman() as man:
+        await until(man, lambda: office.closed >= 2)
+        office.rows[9] = replace(NOTICE, id=9)
+        await until(man, lambda: office.rows[9].done_at is not None)
+        assert not office.done
+        office.clock.seconds = BACKOFF_FIRST
+        await until(man, lambda: office.done)
+    assert [(sent["id"], sent["own"]) for sent in office.sent[-2:]] == [("0f3a9c11-9", True), ("0f3a9c11-2", False)]
+
+
+async def test_hundreds_that_nobody_takes_stand_before_no_alert() -> None:
+    """A factory names a server that is gone, and all its jobs fail: the alert after them waited for a day."""
+    office = Office(*(of_factory(number, "json://gone") for number in range(1, 1201)), replace(NOTICE, id=1300))
+    office.refused.add("json://gone")
+    async with office.postman() as man:
+        await until(man, lambda: office.rows[1300].done_at is not None)
+        tried = office.closed
+        await until(man, lambda: office.closed >= tried + 3)
+        office.refused.clear()
+        office.clock.seconds = 60 * BACKOFF_FIRST
+        while not office.done:
+            office.clock.seconds += 61.0
+            await until(man, lambda closed=office.closed: office.closed > closed)  # type: ignore[misc]
+    ids = [item["id"] for sent in office.sent for item in sent["content"].get("items", [sent["content"]])]
+    assert len(ids) == len(set(ids)) == 1201, "each once"
