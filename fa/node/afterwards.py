@@ -15,6 +15,7 @@ from fa.node.beneath import folder_beneath, rename_no_replace, split
 from fa.node.scan import stamp_of
 
 NAMES_MAX = 1000  # tried, when there are files of the same name already
+SUFFIX_MAX = 20  # bytes: what is longer after the last dot is part of the name
 
 
 def carry_out(root: str, monitor: Monitor, order: AfterOrder) -> str:
@@ -32,8 +33,8 @@ def _answer(root: str, order: AfterOrder) -> None:
     content = order.answer.encode()
     with folder_beneath(root, folder) as fd:
         temporary = f".fa-{secrets.token_hex(8)}.tmp"
-        _write(fd, temporary, content)
         try:
+            _write(fd, temporary, content)
             for number in range(1, NAMES_MAX):
                 wanted = f"{_short(name, 230)}.answer{f'-{number}' if number > 1 else ''}.json"
                 if _take_name(fd, temporary, wanted, content):
@@ -74,7 +75,7 @@ def _remove(fd: int, name: str) -> None:
 
 def _move(root: str, monitor: Monitor, order: AfterOrder) -> str:
     folder, name = split(order.path)
-    inner = folder.removeprefix(monitor.folder.path).strip("/")
+    inner = f"{folder}/".removeprefix(f"{monitor.folder.path}/").strip("/")
     target = "/".join(part for part in (monitor.folder.path, order.move, inner) if part)
     try:
         with folder_beneath(root, folder) as from_fd:
@@ -97,7 +98,9 @@ def _is_it(fd: int, name: str, order: AfterOrder) -> bool:
 def _move_between(from_fd: int, name: str, to_fd: int, arrival: int) -> str:
     """Under its own name, or with the number of the arrival where there is one of that name."""
     stem, dot, suffix = name.rpartition(".")
-    other = f"{_short(stem, 200)}~{arrival}.{suffix}" if dot and stem else f"{_short(name, 200)}~{arrival}"
+    if not stem or len(os.fsencode(suffix)) > SUFFIX_MAX:
+        stem, dot, suffix = name, "", ""
+    other = f"{_short(stem, 200)}~{arrival}{dot}{suffix}"
     try:
         rename_no_replace(from_fd, name, to_fd, name)
         return name
@@ -107,4 +110,8 @@ def _move_between(from_fd: int, name: str, to_fd: int, arrival: int) -> str:
 
 
 def _short(name: str, limit: int) -> str:
-    return os.fsdecode(os.fsencode(name)[:limit])
+    """That many bytes at most, and no character cut in two: there are file systems that take only UTF-8."""
+    raw = os.fsencode(name)
+    while limit < len(raw) and raw[limit] & 0xC0 == 0x80:
+        limit -= 1
+    return os.fsdecode(raw[:limit])

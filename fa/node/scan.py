@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import stat
 import struct
 from collections.abc import Iterator
@@ -132,12 +133,18 @@ def walk(folder: int, intake: Shown, monitor: Monitor) -> Walked:
         path = waiting.pop()
         try:
             below = _look_into(folder, path, intake, marks, walked, monitor.limit)
-        except FileNotFoundError:
-            continue  # it was removed meanwhile
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # it was removed meanwhile, or a file took its place
         except PermissionError:
             walked.whole, walked.trouble = False, f"the folder {intake.place(path)} may not be read by fa"
             if not path:
                 raise Denied(f"the folder {monitor.folder} may not be read by fa") from None
+            continue
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                walked.whole, walked.trouble = False, f"the path of a folder is too long: {intake.place(path)[:200]}…"
+            elif error.errno != errno.ELOOP:  # a link took its place; anything else is trouble of the whole share
+                raise
             continue
         waiting += sorted(below, reverse=True)
         if walked.count > monitor.limit:
@@ -248,7 +255,7 @@ def is_local(root: str) -> bool:
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:  # noqa: PTH123
         for line in mounts:
             head, _, tail = line.partition(" - ")
-            point = head.split()[4].encode("latin-1", "replace").decode("unicode_escape")
+            point = re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), head.split(" ")[4])
             if (root == point or root.startswith(point.rstrip("/") + "/")) and len(point) >= len(best):
                 best, kind = point, tail.split()[0]
     return kind in LOCAL

@@ -143,3 +143,37 @@ def test_a_file_of_the_far_future_is_the_one_that_was_told_of(tmp_path: Path, mo
     assert (
         carry_out(str(tmp_path), monitor, AfterOrder(7, 1, "in/a.mxf", size, mtime_ns, "done", "")) == "in/done/a.mxf"
     )
+
+
+def test_an_answer_for_which_there_is_no_room_leaves_nothing(
+    tmp_path: Path, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again and again: each try left a hidden file."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    put(tmp_path, "in/t.xml")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        carry_out(str(tmp_path), monitor, order(tmp_path, "in/t.xml", move="", answer="{}"))
+    assert there(tmp_path) == ["in/t.xml"]
+
+
+LONG = ("Dr. " + "x" * 251, "映" * 84 + ".xm", "é" * 125 + ".mxf", "a" + "é" * 125 + ".mf")
+
+
+@pytest.mark.parametrize("name", LONG, ids=range(len(LONG)))
+def test_long_names_stay_names(tmp_path: Path, monitor: Monitor, name: str) -> None:
+    put(tmp_path, f"in/done/{name}", "an earlier one")
+    put(tmp_path, f"in/{name}")
+    moved = carry_out(str(tmp_path), monitor, order(tmp_path, f"in/{name}", answer="{}"))
+    made = [file.rpartition("/")[2] for file in there(tmp_path) if file != f"in/done/{name}"]
+    assert len(made) == 2 and moved.rpartition("/")[2] in made and "~7" in moved
+    assert all(each.encode() for each in made), "no character is cut in two"
+
+
+def test_a_file_of_the_folder_before_keeps_its_path(tmp_path: Path, monitor: Monitor) -> None:
+    """The monitor watched `inbox`; it was changed while the file was encoded."""
+    put(tmp_path, "inbox/a.mxf")
+    assert carry_out(str(tmp_path), monitor, order(tmp_path, "inbox/a.mxf")) == "in/done/inbox/a.mxf"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from fa.core.watch_messages import AfterOrder
+from fa.node import scan
+from fa.node.beneath import open_at
 from tests.node.test_scanner import Site
 
 
@@ -40,3 +45,54 @@ def test_a_move_that_fails_does_not_stop_the_quiet_time_of_others(site: Site) ->
         assert "cannot be moved" in site.scanner.after({"after": asdict(order)})["error"]
         ready = [found["path"] for found in site.look()["ready"]]
     assert "new.mxf" in ready, "it stood still for 6 s; 5 are asked for"
+
+
+def test_a_path_that_is_too_long_holds_no_other_file_back(site: Site) -> None:
+    site.begin(recursive=True, depth=64)
+    site.write("a.mxf")
+    site.write("z/b.mxf")
+    here = os.open(site.folder, os.O_RDONLY)
+    for _ in range(18):
+        os.mkdir("n" * 250, dir_fd=here)
+        below = os.open("n" * 250, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    assert site.ready() == ["a.mxf", "z/b.mxf"]
+    told = site.look()
+    assert told["state"] == "error" and "too long" in told["why"]
+
+
+@pytest.mark.parametrize("becomes", ["link", "file", "nothing"])
+def test_a_folder_that_is_replaced_during_a_look_holds_no_other_file_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch, becomes: str
+) -> None:
+    site.begin(recursive=True)
+    site.write("z/b.mxf")
+    site.write("x/a.mxf")
+
+    def replaced(root: int, path: str, flags: int, mode: int = 0) -> int:
+        if path == "x" and (site.folder / "x").is_dir():
+            shutil.rmtree(site.folder / "x")
+            if becomes == "link":
+                (site.folder / "x").symlink_to("z", target_is_directory=True)
+            elif becomes == "file":
+                (site.folder / "x").write_bytes(b"")
+        return open_at(root, path, flags, mode)
+
+    monkeypatch.setattr(scan, "open_at", replaced)
+    told = site.look()
+    assert (told["state"], told["settling"] + told["seen"] > 0) == ("watching", True)
+    assert [found["path"] for found in site.look(6.0)["ready"]] == ["z/b.mxf"]
+
+
+def test_a_mount_point_of_any_name_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On NFS a lease is given to nobody: a file there seemed to be held open for ever."""
+    lines = [
+        "21 1 8:1 / / rw - ext4 /dev/sda rw\n",
+        "22 21 0:50 / /mnt/映像\\040one rw - nfs4 nas:/x rw\n",
+        "23 21 0:51 / /mnt/b\\134x rw - cifs //nas/x rw\n",
+    ]
+    monkeypatch.setattr("builtins.open", lambda *_, **__: contextlib.nullcontext(lines))
+    found = [scan.is_local(root) for root in ("/mnt/映像 one", "/mnt/映像 one/below", "/mnt/b\\x", "/srv")]
+    assert found == [False, False, False, True]
