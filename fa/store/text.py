@@ -22,7 +22,8 @@ def with_raw_bytes(sql: str, parameters: tuple[Any, ...]) -> tuple[str, tuple[An
     holes = sql.split("?")
     assert len(holes) == len(parameters) + 1, "one question mark for each parameter"
     bound = [_raw(value) for value in parameters]
-    marks = ["CAST(? AS TEXT)" if isinstance(value, bytes) else "?" for value in bound]
+    texts = (isinstance(value, str) and isinstance(raw, bytes) for value, raw in zip(parameters, bound, strict=True))
+    marks = ["CAST(? AS TEXT)" if text else "?" for text in texts]
     return "".join(hole + mark for hole, mark in zip(holes, [*marks, ""], strict=True)), tuple(bound)
 
 

@@ -68,6 +68,8 @@ def ask(request: pytest.FixtureRequest) -> Ask:
     [
         ("", [7, 6, 5, 4, 3, 2, 1]),
         ("state:run", [2]),
+        ("source:*\udce9* \udce9", [5]),
+        ("source:*\udce9* é", []),
         ("state:run,fail,done", [5, 3, 2]),
         ("-state:queued", [6, 5, 3, 2]),
         ("state:cncl", []),
