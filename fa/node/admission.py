@@ -17,7 +17,7 @@ from fa.core.model import NodeMode, NodeRow
 from fa.core.view import EPOCH_STRIDE
 from fa.errors import Conflict, Invalid, NotFound
 from fa.node.adoption import Shown, check_shown
-from fa.node.authority import Authority, Identity
+from fa.node.authority import Authority, Identity, names_of, read_request
 from fa.node.gateway import Done
 from fa.node.settings import NAME, Settings
 from fa.node.tokens import Presented, digest, proves, read_join_token
@@ -92,7 +92,7 @@ def check(applicant: Applicant) -> None:
 
 async def admit(window: Office, authority: Authority, applicant: Applicant, now: int) -> Admitted:
     """Make the applicant a member. Raises `Unauthorized` for its token, `Conflict` for a name that is taken, `Invalid`
-    for a volume that is not this array's; nothing was burned then.
+    for a volume that is not this array's, or what no certificate can be made of; nothing was burned then.
 
     A row is written before the certificate is given away: a crash in between leaves a member that never comes, and
     never a certificate that nobody knows of. As long as nobody came, the name may be joined again; that is another
@@ -103,6 +103,7 @@ async def admit(window: Office, authority: Authority, applicant: Applicant, now:
     rows = await window.readers.nodes()
     await _check_name(window, applicant.node, rows)
     check_shown(window.settings.array.id, window.volumes_besides(applicant.node), applicant.volumes)
+    _check_papers(window, applicant)
     await window.ask(UseToken(shown.id, digest(shown.secret), now))
     index = 1 + max((row.index for row in rows), default=0)
     assert index < EPOCH_STRIDE, "an array has fewer nodes in all its life than an epoch has room for"
@@ -125,6 +126,12 @@ async def _check_name(window: Office, node: str, rows: Sequence[NodeRow]) -> Non
     if taken and not (await window.readers.facts()).get(awaited(node)):
         hint = f"Choose another name, or first `fa node remove {node}`."
         raise Conflict(f"There is a node {node} in this array already.", hint=hint)
+
+
+def _check_papers(window: Office, applicant: Applicant) -> None:
+    """Of who has shown a good token only: signatures cost time."""
+    read_request(applicant.request.encode("utf-8", "replace"))
+    names_of(_hosts(applicant.listen, applicant.node, window.settings.array.vip))
 
 
 def renew(window: Office, authority: Authority, identity: Identity, request: str) -> str:

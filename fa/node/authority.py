@@ -16,6 +16,7 @@ import ipaddress
 import os
 import re
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -166,13 +168,7 @@ class Authority:
 
         The request proves only that who sent it holds the key: the name in it is not looked at, the caller says who
         it is. Raises `Invalid` for a request that is none, `NotFound` without the key of the authority."""
-        try:
-            request = x509.load_pem_x509_csr(request_pem)
-            valid = request.is_signature_valid and isinstance(request.public_key(), ec.EllipticCurvePublicKey)
-        except (ValueError, TypeError) as error:
-            raise Invalid(f"The certificate request cannot be read: {error}.") from error
-        if not valid:
-            raise Invalid("The certificate request is not signed by its own P-256 key.")
+        request = read_request(request_pem)
         if parse_identity(identity.uri) is None:
             raise Invalid(f"{identity.node!r} cannot be the name of a node.")
         return self._sign(request, identity, hosts, now).public_bytes(serialization.Encoding.PEM)
@@ -185,7 +181,7 @@ class Authority:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, identity.node)])
         builder = _builder(name, self.certificate.subject, public, key.public_key(), now, NODE_LIFE)
         inside = host_of(identity.array_id, identity.node)
-        names = [x509.UniformResourceIdentifier(identity.uri), *map(_general_name, (inside, *hosts))]
+        names = [x509.UniformResourceIdentifier(identity.uri), *names_of((inside, *hosts))]
         both_ways = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
@@ -214,6 +210,26 @@ def check_pin(ca_pem: bytes, pin: bytes) -> None:
     if fingerprint(certificate) != pin:
         why = "The array that answered is not the one that made the token."
         raise Unauthorized(why, hint="Check the address; if it is right, somebody listens in between.")
+
+
+def read_request(request_pem: bytes) -> x509.CertificateSigningRequest:
+    """Raises `Invalid` for a certificate request that none can be made of."""
+    try:
+        request = x509.load_pem_x509_csr(request_pem)
+        valid = request.is_signature_valid and isinstance(request.public_key(), ec.EllipticCurvePublicKey)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise Invalid(f"The certificate request cannot be read: {error}.") from error
+    if not valid:
+        raise Invalid("The certificate request is not signed by its own P-256 key.")
+    return request
+
+
+def names_of(hosts: Iterable[str]) -> list[x509.GeneralName]:
+    """Names and addresses as a certificate holds them. Raises `Invalid`."""
+    try:
+        return [_general_name(host) for host in hosts]
+    except ValueError:
+        raise Invalid("A name of the node is none that a certificate can hold.", hint="Use letters of ASCII.") from None
 
 
 def make_request(files: TlsFiles) -> bytes:

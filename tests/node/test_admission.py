@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography import x509
 
@@ -144,6 +145,20 @@ async def test_a_volume_that_the_array_has_is_shown_before_the_token_is_burned(
     assert (store.rows, store.burned, office.requests.wished) == ([], 0, [])  # type: ignore[attr-defined]
     await office.admit(applicant_of(office, tmp_path, "c", nas=MINE, new=Shown("/mnt/new")))
     assert store.burned == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [("request", "no request", "certificate request"), ("listen", "schnittraum-süd:7001", "letters of ASCII")],
+)
+async def test_what_no_certificate_can_be_made_of_burns_no_token_and_makes_no_member(
+    office: Office, tmp_path: Path, field: str, value: str, said: str
+) -> None:
+    store: Any = office.store
+    wrong = msgspec.structs.replace(applicant_of(office, tmp_path, "c"), **{field: value})
+    with pytest.raises(Invalid, match=said):
+        await office.admit(wrong)
+    assert (store.rows, store.burned) == ([], 0)
 
 
 async def test_a_new_volume_is_adopted_by_the_first_that_shows_it(office: Office, tmp_path: Path) -> None:
