@@ -51,6 +51,7 @@ _FACTORY_KEYS = (
     "replace",
     "enabled",
 )
+PRODUCTS_MAX = 64  # each job is a task for each; a request makes 1,000 jobs in one commit, and a list shows 500
 _PRODUCT_KEYS = ("name", "preset", "destination", "args", "exec", "cost", "slot")
 
 
@@ -110,6 +111,9 @@ def _products(reader: Reader) -> tuple[Product, ...]:
     tables = reader.table.get("products")
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
         reader.problem("products", "is missing: a factory needs at least one [[products]] table")
+        return ()
+    if len(tables) > PRODUCTS_MAX:
+        reader.problem("products", f"are {len(tables)}: a factory has {PRODUCTS_MAX} at most")
         return ()
     made = [_product(reader.within(table, f"products[{index}]")) for index, table in enumerate(tables)]
     _refuse_twins(reader, [product.name for product in made], "name", "also names another product")

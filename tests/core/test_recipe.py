@@ -264,3 +264,12 @@ def test_every_preset_accepts_known_overrides_only() -> None:
 
 def test_deep_nesting_is_no_crash(tmp_path: Path) -> None:
     assert "" in problems("a = " + "[" * 100_000)
+
+
+def test_a_factory_has_not_a_thousand_products() -> None:
+    """Each job is a task for each of them, and a request makes 1,000 jobs in one commit."""
+    table = '[[products]]\nname = "p{0}"\npreset = "bwf"\ndestination = "san:{{product}}"\n'
+    text = 'name = "f"\n' + "".join(table.format(number) for number in range(64))
+    assert len(parse_factory(text).products) == 64
+    with pytest.raises(RecipeError, match="64 at most"):
+        parse_factory(text + table.format(64))
