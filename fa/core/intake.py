@@ -17,7 +17,7 @@ While a server does not answer, those that write to it wait too: that time does 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -115,13 +115,15 @@ class Intake:
         """Any name that is there; end markers are looked for among them."""
         self._there.add(path)
 
-    def end(self, whole: bool) -> None:
-        """`whole`: all of the folder was seen, so that what was not is gone."""
-        if whole:
-            self._known = self._fresh
+    def end(self, whole: bool, unseen: Sequence[str] = ()) -> None:
+        """`whole`: all of the folder was seen, so that what was not is gone. `unseen`: or all but these folders."""
+        if whole or unseen:
+            away = tuple(f"{folder}/" for folder in unseen)
+            self._known = {path: stamp for path, stamp in self._known.items() if path.startswith(away)} | self._fresh
             gone = [path for path, candidate in self._candidates.items() if candidate.seen_at != self._now]
             for path in gone:
-                del self._candidates[path]
+                if not path.startswith(away):
+                    del self._candidates[path]
         else:
             self._known |= self._fresh
         self._fresh = {}

@@ -16,7 +16,7 @@ import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from fa.core.intake import Stamp
@@ -69,11 +69,16 @@ class Site:
 
 @dataclass(slots=True)
 class Walked:
-    """`whole`: nothing was left out. `trouble`: why something was."""
+    """`whole`: nothing was left out. `unseen`: or these folders and nothing else. `trouble`: why something was."""
 
     whole: bool = True
+    unseen: list[str] = field(default_factory=list)
     trouble: str = ""
     count: int = 0
+
+    def leave_out(self, folder: str, why: str) -> None:
+        self.whole, self.trouble = False, why
+        self.unseen.append(folder)
 
 
 @contextmanager
@@ -136,19 +141,19 @@ def walk(folder: int, intake: Shown, monitor: Monitor) -> Walked:
         except (FileNotFoundError, NotADirectoryError):
             continue  # it was removed meanwhile, or a file took its place
         except PermissionError:
-            walked.whole, walked.trouble = False, f"the folder {intake.place(path)} may not be read by fa"
+            walked.leave_out(path, f"the folder {intake.place(path)} may not be read by fa")
             if not path:
                 raise Denied(f"the folder {monitor.folder} may not be read by fa") from None
             continue
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
-                walked.whole, walked.trouble = False, f"the path of a folder is too long: {intake.place(path)[:200]}…"
+                walked.leave_out(path, f"the path of a folder is too long: {intake.place(path)[:200]}…")
             elif error.errno != errno.ELOOP:  # a link took its place; anything else is trouble of the whole share
                 raise
             continue
         waiting += sorted(below, reverse=True)
         if walked.count > monitor.limit:
-            walked.whole = False
+            walked.whole, walked.unseen = False, []
             walked.trouble = f"it holds more than {monitor.limit} files; raise `limit`, or move what is done away"
             break
     return walked

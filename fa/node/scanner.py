@@ -91,7 +91,7 @@ class Scanner:
     def _scan(self, folder: int) -> None:
         self._intake.begin(monotonic())
         walked = scan.walk(folder, self._intake, self._monitor)
-        self._intake.end(walked.whole)
+        self._intake.end(walked.whole, walked.unseen)
         self._trouble = walked.trouble
 
     def _ready(self, folder: int, give: int) -> tuple[list[dict[str, Any]], bool]:

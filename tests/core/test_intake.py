@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ class Folder:
         self.files: dict[str, Stamp] = {}
         self.now = 1000.0
 
-    def look(self, seconds: float = 2.0, whole: bool = True) -> list[str]:
+    def look(self, seconds: float = 2.0, whole: bool = True, unseen: Sequence[str] = ()) -> list[str]:
         """What is ready then."""
         self.now += seconds
         self.intake.begin(self.now)
@@ -38,7 +39,7 @@ class Folder:
             self.intake.mark(path)
             if not self.intake.rules.why_not(path):
                 self.intake.see(path, each)
-        self.intake.end(whole)
+        self.intake.end(whole and not unseen, unseen)
         return [path for path, _ in self.intake.ready()]
 
     def take(self, path: str) -> None:
@@ -155,6 +156,19 @@ def test_a_look_that_saw_not_all_forgets_nothing() -> None:
     folder.look(3.0, whole=False)
     folder.files = kept
     assert folder.look(2.0) == ["a", "b"]
+
+
+def test_what_is_gone_is_forgotten_but_in_folders_that_were_not_seen() -> None:
+    folder = Folder(recursive=True)
+    folder.files = {path: stamp() for path in ("a", "b", "x/a", "x/b", "xy")}
+    folder.look()
+    folder.take("a")
+    folder.take("x/a")
+    folder.files = {}
+    folder.look(unseen=["x"])
+    assert folder.intake.seen == 2, "x/a and x/b may be there"
+    folder.files = {"x/a": stamp(), "x/b": stamp()}
+    assert folder.look(5.0) == ["x/b"]
 
 
 def test_what_is_offered_is_not_offered_twice() -> None:

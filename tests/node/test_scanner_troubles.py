@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -96,3 +97,25 @@ def test_a_mount_point_of_any_name_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("builtins.open", lambda *_, **__: contextlib.nullcontext(lines))
     found = [scan.is_local(root) for root in ("/mnt/映像 one", "/mnt/映像 one/below", "/mnt/b\\x", "/srv")]
     assert found == [False, False, False, True]
+
+
+def test_beside_a_folder_that_may_not_be_read_what_is_gone_is_forgotten(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After ten minutes it was named as what cannot be opened, for ever."""
+
+    def guarded(root_fd: int, path: str, flags: int, mode: int = 0) -> int:
+        if path == "locked":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return open_at(root_fd, path, flags, mode)
+
+    site.begin(recursive=True)
+    site.write("locked/a.mxf")
+    file = site.write("gone.mxf", b"")
+    monkeypatch.setattr(scan, "open_at", guarded)
+    assert site.ready() == [], "it is empty still"
+    file.unlink()
+    for _ in range(3):
+        told = site.look(700.0)
+    assert (told["state"], told["settling"], told["refused"]) == ("error", 0, 0)
+    assert "locked" in told["why"] and "gone.mxf" not in told["why"]
