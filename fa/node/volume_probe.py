@@ -15,6 +15,7 @@ from typing import Any
 
 IDENTITY = ".fa/volume.json"
 IDENTITY_BYTES_MAX = 4096
+BYTES_MAX = (1 << 63) - 1
 NO_ROOM = "nothing more can be written there. Make room, then work goes on by itself"
 
 
@@ -26,7 +27,7 @@ def look(root: str, array_id: str, name: str) -> dict[str, Any]:
         Path(root).stat()
         found = identity(root)
         space = os.statvfs(root)
-        sizes = {"free": space.f_bavail * space.f_frsize, "total": space.f_blocks * space.f_frsize}
+        sizes = {"free": _bytes(space.f_bavail, space.f_frsize), "total": _bytes(space.f_blocks, space.f_frsize)}
         if found.get("array_id") != array_id or found.get("volume") != name:
             owner = "this array" if found.get("array_id") == array_id else "another array"
             return {"state": "foreign", "why": f"{root} is volume {found.get('volume')!r} of {owner}", **sizes}
@@ -34,6 +35,11 @@ def look(root: str, array_id: str, name: str) -> dict[str, Any]:
     except OSError as error:
         return {"state": _state_of(error), "why": _say(error, root), **sizes}
     return {"state": "healthy", "why": "", **sizes}
+
+
+def _bytes(blocks: int, size: int) -> int:
+    """As a link takes it. Servers may say more: what is without bound, or less than nothing as a number without sign."""
+    return min(blocks * size, BYTES_MAX)
 
 
 def identity(root: str) -> dict[str, Any]:

@@ -8,13 +8,17 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from fa.core.model import NodeView
+from fa.core.work import Offer, VolumeHealth
 from fa.node import volume_probe, volumes
 from fa.node.volume_probe import adopt, look
 from fa.node.volumes import CRUMBS_BYTES, VolumeFull, VolumeGone, Volumes
+from fa.node.wire import decode, encode
 
 ARRAY = "0f3a9c11-0000-4000-8000-000000000001"
 GIB = 1 << 30
@@ -53,6 +57,16 @@ def test_what_is_foreign_is_not_written_to(san: str, monkeypatch: pytest.MonkeyP
     Path(san, volume_probe.IDENTITY).write_text(json.dumps({"array_id": "another", "volume": "san"}))
     monkeypatch.setattr(volume_probe, "_write_a_little", lambda root: pytest.fail("it was written to"))
     assert look(san, ARRAY, "san")["state"] == "foreign"
+
+
+def test_a_file_server_may_say_any_number_of_what_is_free(san: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Less than nothing without its sign, where a quota is exceeded. What no link takes ends the node that says it."""
+    told = SimpleNamespace(f_bavail=2**64 - 7, f_blocks=2**62, f_frsize=1 << 20)
+    monkeypatch.setattr(volume_probe, "os", SimpleNamespace(**vars(os) | {"statvfs": lambda root: told}))
+    found = look(san, ARRAY, "san")
+    health = VolumeHealth("san", san, found["state"], found["why"], found["free"], found["total"])
+    view = NodeView("b", (("cpu", 1),))
+    assert decode(encode(Offer(1, view, "https://b:7750", "0.1.0", (health,))))[0].volumes == (health,)
 
 
 class Looks:
