@@ -41,6 +41,7 @@ from fa.replication.errors import LineageBroken, SegmentCorrupt
 from fa.store.readers import Readers
 
 FORCE_PATIENCE = 10.0  # seconds
+REFUSALS_TOLD = 5  # a minute
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ class Window:
     happened: Callable[[str, str], None] = lambda kind, text: None  # what people should hear of
     _standing: Standing | None = None
     _admitting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _refused: list[float] = field(default_factory=list)  # when it was told, of the last minute
     _shown: dict[str, Collection[str]] = field(default_factory=dict)  # the volumes of those that were let in
 
     @property
@@ -175,14 +177,20 @@ class Window:
             try:
                 admitted = await admit(self, self.authority, applicant, self.clock.wall())
             except Unauthorized as error:
-                self.happened(
-                    "join-refused", f"a server that calls itself {applicant.node} was refused: {error.detail}"
-                )
+                self._tell_refused(f"a server that calls itself {applicant.node} was refused: {error.detail}")
                 raise
             self._shown[applicant.node] = tuple(applicant.volumes)
         member = view.Member(applicant.node, applicant.incarnation)
         self.requests.wish(lambda number: av.AddNode(number, member, votes=False))
         return admitted
+
+    def _tell_refused(self, text: str) -> None:
+        """Not each of a flood: it takes no token to be refused, and lines of the store and a mail come of each."""
+        now = self.clock.mono()
+        self._refused = [at for at in self._refused if now - at < 60.0]
+        if len(self._refused) < REFUSALS_TOLD:
+            self._refused.append(now)
+            self.happened("join-refused", text)
 
     def volumes_besides(self, node: str) -> Collection[str]:
         """The names of the volumes that the array has, as far as this node knows, on other nodes than that one."""

@@ -19,8 +19,8 @@ from fa.node.adoption import Shown
 from fa.node.authority import Authority, Identity, TlsFiles, identity_in, make_request
 from fa.node.gateway import Done
 from fa.node.settings import Array, Node, Settings
-from fa.node.tokens import make_join_token
-from fa.node.window import Window
+from fa.node.tokens import make_join_token, read_join_token
+from fa.node.window import REFUSALS_TOLD, Window
 from fa.node.wire import RosterEntry
 
 SETTINGS = Settings(
@@ -73,7 +73,7 @@ def office() -> Office:
     array: Any = SimpleNamespace(status=lambda: SimpleNamespace(voters=("a",)))
     requests: Any = SimpleNamespace(wished=[], wish=lambda make: requests.wished.append(make(1)))
     machine: Any = SimpleNamespace(array=array)
-    clock: Any = SimpleNamespace(wall=lambda: 5)
+    clock: Any = SimpleNamespace(wall=lambda: 5, mono=lambda: 5.0)
     authority = Authority.create("news", datetime.now(UTC))
     store: Any = Rows()
     return Office(
@@ -175,6 +175,25 @@ async def test_who_has_no_token_is_told_nothing(office: Office, tmp_path: Path) 
     store.tokens.clear()
     with pytest.raises(Unauthorized, match="wrong, used or expired"):
         await office.admit(stranger)
+
+
+async def test_a_flood_of_wrong_tokens_is_told_a_few_times_a_minute(office: Office, tmp_path: Path) -> None:
+    """Each with another name, so that none is a repetition: thousands of alerts kept the true ones back, for who had no
+    token at all."""
+    clock, store, told = SimpleNamespace(wall=lambda: 5, mono=lambda: 5.0), office.store, list[str]()
+    office.clock, office.happened = clock, lambda kind, text: told.append(text)  # type: ignore[assignment]
+    stranger = applicant_of(office, tmp_path, "c")
+    right = msgspec.structs.replace(stranger, token=token_of(office))
+    store.tokens.pop(read_join_token(stranger.token).id)  # type: ignore[union-attr]
+    for number in range(50):
+        with pytest.raises(Unauthorized):
+            await office.admit(msgspec.structs.replace(stranger, node=f"c{number}"))
+    assert len(told) == REFUSALS_TOLD
+    assert (await office.admit(right)).index == 1, "who has a good token is let in all the same"
+    clock.mono = lambda: 65.0
+    with pytest.raises(Unauthorized):
+        await office.admit(stranger)
+    assert len(told) == REFUSALS_TOLD + 1
 
 
 async def test_a_member_gets_a_new_certificate_for_itself(office: Office, tmp_path: Path) -> None:
