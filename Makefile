@@ -26,14 +26,14 @@ demo: setup ## show what fa does: three nodes on this machine, real clips, the c
 
 test: test-unit test-seeds test-e2e ## all tests, as CI runs them
 
-test-seeds: dev ## 2,000 random histories of a simulated array
-	$(PY) -m tests.sim --seeds 0:2000 --jobs $$(nproc)
+test-seeds: dev ## 2,000 random histories of a simulated array, of more than 5,000 events each in the mean
+	$(PY) -m tests.sim --seeds 0:2000 --length 3 --jobs $$(nproc)
 
 test-unit: dev ## the tests that start no node: fast
 	$(PYTEST) -m "not slow" -n 2 --dist loadfile --ignore tests/e2e tests $(ARGS)
 
-test-e2e: dev ## real nodes, networks, disks and terminals, one test at a time
-	$(PYTEST) --durations 15 tests/e2e $(ARGS)
+test-e2e: dev ## real nodes, networks, disks and terminals; mostly waiting, so two at a time
+	$(PYTEST) -n 2 --dist worksteal --durations 15 tests/e2e $(ARGS)
 
 check: dev lint types test ## what must hold before a commit: format, lint, types, tests, simulator
 	$(MAKE) sim SEEDS=200
