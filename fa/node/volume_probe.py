@@ -38,7 +38,7 @@ def look(root: str, array_id: str, name: str) -> dict[str, Any]:
 
 
 def _bytes(blocks: int, size: int) -> int:
-    """As a link takes it. Servers may say more: what is without bound, or less than nothing as a number without sign."""
+    """As a link takes it. Servers may say more: no bound at all, or less than nothing as a number without sign."""
     return min(blocks * size, BYTES_MAX)
 
 
