@@ -105,6 +105,9 @@ class AfterDesk:
         name = name_of(monitor)
         if not name:  # it was removed meanwhile
             return self._end(due, "", now)
+        if message.error and message.node != self._owner_of(monitor):
+            due.again_at, due.waits = now.mono, REPEAT_FIRST
+            return []  # it watches no more
         subject = f"monitor/{name}"
         if message.error:
             due.failed = True

@@ -118,6 +118,8 @@ def take(change: Change, command: m.TakeArrival) -> Taken:
             change.tables.save_arrival(replace(known, ctime_ns=command.seen.ctime_ns))
         return Taken(False)
     monitor, seen = parse_monitor(row.text), command.seen
+    if not _is_below(monitor, seen):
+        return Taken(False)  # likewise: the monitor watched another folder
     by = f"monitor:{row.name}"
     done = submit(change, SubmitJobs(_jobs(monitor, seen, command.at), command.at, by, monitor=row.name))
     answer = seen.ticket is not None and seen.ticket.answer
@@ -126,6 +128,10 @@ def take(change: Change, command: m.TakeArrival) -> Taken:
     change.tables.add_arrival(_arrival(row, seen, command.at, fate, answer, jobs=done.jobs if waits else ()))
     _count(change, row, seen)
     return Taken(True, done.jobs)
+
+
+def _is_below(monitor: Monitor, seen: Sighting) -> bool:
+    return seen.path.startswith(f"{monitor.folder.path}/")
 
 
 def _jobs(monitor: Monitor, seen: Sighting, at: int) -> tuple[NewJob, ...]:
@@ -161,6 +167,8 @@ def refuse(change: Change, command: m.RefuseArrival) -> Taken:
     if row is None or change.tables.arrival_like(row.id, command.seen) is not None:
         return Taken(False)
     monitor, seen = parse_monitor(row.text), command.seen
+    if not _is_below(monitor, seen):
+        return Taken(False)
     answer = seen.ticket is None or seen.ticket.answer
     fate = Fate.FAILED if answer or monitor.after_failure else Fate.OVER
     arrival = _arrival(row, seen, command.at, fate, answer, command.error)

@@ -113,7 +113,7 @@ def _check_identity(root: int, site: Site, volume: str) -> None:
     try:
         with os.fdopen(open_at(root, IDENTITY, os.O_RDONLY), "rb") as file:
             found = json.loads(file.read(IDENTITY_BYTES_MAX))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise Gone(f"volume {volume} is not mounted at {site.root}: it has no identity file") from None
     if not isinstance(found, dict) or (found.get("array_id"), found.get("volume")) != (site.array_id, volume):
         raise Gone(f"what is mounted at {site.root} is not volume {volume} of this array")

@@ -155,3 +155,13 @@ def test_what_is_due_of_a_changed_monitor_is_read_again(site: Site) -> None:
 def test_of_a_removed_monitor_nothing_is_due(site: Site) -> None:
     site.load(1)
     assert commands(site.done(1, "late", lambda monitor: "")) == [mc.EndArrival(1, "", NOW.wall)], "and no alert"
+
+
+def test_who_does_not_watch_any_more_raises_no_alert(site: Site) -> None:
+    """Its folder hung, the monitor was given to another node: what it had not carried out is told to that one."""
+    site.load(1)
+    gone = m.AfterDone("b", 1, "", "this node does not watch that folder any more")
+    assert site.desk.done(gone, named, NOW) == []
+    again = site.desk.tick(Moment(NOW.mono + 0.25, NOW.wall))
+    assert [effect.message for effect in again if isinstance(effect, w.Tell)] == [order(1)]
+    assert mc.EndArrival(1, "in/done/1", NOW.wall) in commands(site.done(1))

@@ -308,3 +308,12 @@ def test_who_asks_for_no_answer_gets_none(book: Book) -> None:
     unreadable = replace(SEEN, path="in/u.xml", ticket_error="not XML")
     book.do(m.RefuseArrival(1, unreadable, "not XML", AT))
     assert the_arrival(book, 2).fate is Fate.FAILED, "nobody could read whether it asks"
+
+
+def test_a_file_of_the_folder_before_is_not_submitted(book: Book) -> None:
+    """A node that was away when the monitor was changed reports what it found in the wrong folder."""
+    add(book)
+    book.do(m.SaveMonitor(TEXT.replace("san:in", "san:other"), AT))
+    assert take(book) == () and take(book, replace(SEEN, path="other-one/clip.mxf")) == ()
+    assert book.do(m.RefuseArrival(1, SEEN, "no ticket", AT)).new is False
+    assert len(take(book, replace(SEEN, path="other/clip.mxf"))) == 1

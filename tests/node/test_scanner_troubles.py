@@ -15,6 +15,7 @@ import pytest
 from fa.core.watch_messages import AfterOrder
 from fa.node import scan
 from fa.node.beneath import open_at
+from fa.node.volume_probe import IDENTITY
 from tests.node.test_scanner import Site
 
 
@@ -119,3 +120,10 @@ def test_beside_a_folder_that_may_not_be_read_what_is_gone_is_forgotten(
         told = site.look(700.0)
     assert (told["state"], told["settling"], told["refused"]) == ("error", 0, 0)
     assert "locked" in told["why"] and "gone.mxf" not in told["why"]
+
+
+def test_an_identity_that_nobody_can_read_is_none(site: Site) -> None:
+    site.write("a.mxf")
+    (site.root / IDENTITY).write_bytes(b"[" * 2000)
+    told = site.look()
+    assert told["state"] == "disconnected" and "identity" in told["why"]
