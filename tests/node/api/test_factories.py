@@ -137,3 +137,13 @@ async def test_removed_is_not_offered(one: Site) -> None:
 async def test_a_test_runs_on_this_node(one: Site) -> None:
     status, told = await one.post("/v1/factories:test", data=FACTORY)
     assert status == 200 and told["items"] == [{"product": "proxy", "ok": True}]
+
+
+async def test_who_may_not_make_factories_runs_no_program_of_the_site_by_a_test(one: Site) -> None:
+    """What the program is told to do is in the recipe that comes with the request."""
+    body = FACTORY.replace('preset = "h264-mp4"', 'exec = ["tool", "--delete", "{input}", "{output}"]')
+    assert body != FACTORY
+    for text, role, expected in ((body, "operator", 403), (body, "admin", 200), (FACTORY, "operator", 200)):
+        url, headers = f"{one.url}/v1/factories:test", one.bearer(role) | TOML
+        async with one.remote.post(url, data=text, headers=headers) as answer:
+            assert answer.status == expected, await answer.text()
