@@ -77,16 +77,16 @@ async def test_enable_and_disable(one: Site) -> None:
 async def test_what_its_owner_says_is_shown(one: Site) -> None:
     one.add_monitor()
     one.node.store.apply(AssignMonitor(1, "b", "it had no owner", 1))
-    growing = (Growing("watch/news/live\udcff.mov", 1_000_000, 250_000.4),)
+    growing = (Growing("watch/news-in/live\udcff.mov", 1_000_000, 250_000.4),)
     one.node.watched["news-in"] = WatchStatus(1, 1, "error", "no index", 7, 2, 1, 15, growing)
-    seen = Sighting("watch/news/a\udcff\n.mxf", 10, 20, 30, "ab")
+    seen = Sighting("watch/news-in/a\udcff\n.mxf", 10, 20, 30, "ab")
     one.node.store.apply(TakeArrival(1, seen, 1))
     _, told = await one.get("/v1/monitors/news-in")
     assert (told["state"], told["owner"], told["last_error"]) == ("error", "b", "no index")
     assert (told["seen"], told["settling"], told["refused"], told["submitted"]) == (7, 2, 1, 1)
-    assert told["growing"] == [{"path": "watch/news/live\\xff.mov", "size": 1_000_000, "rate": 250_000}]
+    assert told["growing"] == [{"path": "watch/news-in/live\\xff.mov", "size": 1_000_000, "rate": 250_000}]
     assert (await one.get("/v1/monitors"))[1]["items"][0]["growing"] == told["growing"]
-    assert told["last_file"] == "watch/news/a\\xff\n.mxf"
+    assert told["last_file"] == "watch/news-in/a\\xff\n.mxf"
     _, jobs = await one.get("/v1/jobs?q=monitor:news-in")
     assert [(job["monitor"], job["submitted_by"]) for job in jobs["items"]] == [("news-in", "monitor:news-in")]
     await one.post("/v1/monitors/news-in/disable")
