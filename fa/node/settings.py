@@ -31,6 +31,7 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z"  # of nodes, arrays, volumes, tags:
 DEFAULT_DIR = "/var/lib/fa"
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+RETENTION_MAX = 10_000_000_000  # seconds: 300 years
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)", re.ASCII)
 
 
@@ -313,6 +314,9 @@ def _broken(settings: Settings) -> Iterator[str]:
     for field in msgspec.structs.fields(timing):
         if not 0 < getattr(timing, field.name) < 1e6:
             yield f"timing.{field.encode_name} is more than nothing and less than 1000000 seconds."
+    for field in msgspec.structs.fields(settings.retention):
+        if not 0 <= getattr(settings.retention, field.name) <= RETENTION_MAX:  # what the store can reckon with
+            yield f"retention.{field.encode_name} is 0 to {RETENTION_MAX} (seconds, or lines)."
     if timing.heartbeat_seconds * 2 > timing.suspect_after_seconds:
         yield "suspect_after is at least twice heartbeat: one lost heartbeat is not a lost node."
     if settings.array.witness != "none" and not on_volume(settings.array.witness):
