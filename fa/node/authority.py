@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -241,6 +241,20 @@ def make_request(files: TlsFiles) -> bytes:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "node")])
     request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
     return request.public_bytes(serialization.Encoding.PEM)
+
+
+def check_renewed(files: TlsFiles, certificate_pem: bytes) -> None:
+    """Raises `Invalid` unless that can take the place of ``node.pem``: by the array's authority, for the same node in
+    the same life, for this node's key. With any other this node would talk to nobody, and not start again."""
+    if identity_in(certificate_pem) != identity_in(files.node.read_bytes()):
+        raise Invalid("The new certificate is for another node.")
+    certificate = x509.load_pem_x509_certificate(certificate_pem)
+    if certificate.public_key() != _private_key(files.node_key.read_bytes()).public_key():
+        raise Invalid("The new certificate is for another key.")
+    try:
+        certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(files.ca.read_bytes()))
+    except (ValueError, TypeError, InvalidSignature):
+        raise Invalid("The new certificate is not by the authority of this array.") from None
 
 
 def renewal_due(certificate_pem: bytes, now: datetime) -> bool:

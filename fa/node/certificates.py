@@ -14,7 +14,7 @@ from cryptography import x509
 
 from fa.core.alarms import Trouble
 from fa.errors import FaError
-from fa.node.authority import TlsFiles, date_trouble, make_request, renewal_due, write_file
+from fa.node.authority import TlsFiles, check_renewed, date_trouble, make_request, renewal_due, write_file
 from fa.node.troubles import TroubleBook
 
 log = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ class Certificates:
     async def _renew(self) -> bool:
         try:
             certificate = await self._sign(make_request(self._files).decode())
+            check_renewed(self._files, certificate.encode())
         except FaError as error:
             log.warning("the certificate of this node could not be renewed yet: %s", error)
             return False

@@ -108,3 +108,24 @@ async def test_who_connects_afterwards_is_shown_the_new_one(site: Site) -> None:
     after = await serial()
     listener.close()
     assert before != after
+
+
+@pytest.mark.parametrize("wrong", ["text", "node", "authority", "key"])
+async def test_what_cannot_take_its_place_is_not_kept(site: Site, tmp_path: Path, wrong: str) -> None:
+    """The node would talk to nobody, and not start again."""
+    context, before = peer_context(site.files), site.files.node.read_bytes()
+    site.contexts = [context]
+
+    def answer(request: str) -> str:
+        other = make_request(TlsFiles(tmp_path / "other")).decode() if wrong == "key" else request
+        who = Identity("array-1", "c", "00ff") if wrong == "node" else WHO
+        authority = Authority.create("news", BEGAN) if wrong == "authority" else site.authority
+        return "" if wrong == "text" else authority.issue(other.encode(), who, (), site.now).decode()
+
+    async def sign(request: str) -> str:
+        return answer(request)
+
+    site.days(250)
+    certificates = Certificates(site.files, lambda: site.contexts, sign, site.book, lambda: site.now)
+    assert not await certificates.look()
+    assert site.files.node.read_bytes() == before
