@@ -29,7 +29,7 @@ SEND_TIMEOUT = 60.0
 TEXT_MAX = 1000  # characters of one notice
 LOOK_AT, LOOK_AT_MOST = 500, 32_000  # notices; more when those that nobody takes stand before the others
 END_MAX = 500  # notices in one command
-UNREAD = "alerts.targets_file"  # stands for the targets of a file that cannot be read
+UNREAD = "alerts.targets_file://"  # stands for the targets of a file that cannot be read
 
 
 class Sender(Protocol):

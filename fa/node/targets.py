@@ -4,6 +4,7 @@ over the API, and must not make the coordinator talk to itself or to what only i
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ BY_HOST = frozenset(
 
 ITSELF = "a factory may not send to the coordinator itself; list the host in alerts.hosts if it must"
 NOT_LISTED = "it is not among alerts.hosts in fa.toml of the coordinator"
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+._-]{0,19})://")
 
 Resolve = Callable[[str], Sequence[str]]
 
@@ -108,5 +111,6 @@ def is_inside(address: str) -> bool:
 
 
 def name_of(url: str) -> str:
-    """What may be shown of a target: its scheme; the rest holds passwords and keys."""
-    return f"{url.partition('://')[0][:20]}://…"
+    """What may be shown of a target: its scheme; the rest holds passwords and keys, as what has none may."""
+    scheme = _SCHEME.match(url)
+    return f"{scheme[1] if scheme else '?'}://…"

@@ -55,3 +55,5 @@ def test_the_machines_own_settings_are_its_administrators_business() -> None:
 def test_nothing_of_a_target_but_its_scheme_is_shown() -> None:
     assert name_of("mailto://user:secret@host?token=x") == "mailto://…"
     assert name_of("slack://TokenA/TokenB") == "slack://…"
+    for mistyped in ("mailto:u:secret@hall", "secret", "u:secret@hall://x"):
+        assert name_of(mistyped) == "?://…"
