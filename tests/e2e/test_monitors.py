@@ -91,6 +91,29 @@ def test_hostile_names_become_jobs_on_any_node(tmp_path: Path, proved: Path) -> 
         assert monitor(made)["owner"] == "b" and monitor(made)["submitted"] == len(names)
 
 
+def test_what_goes_wrong_with_hostile_names_ends_no_node(tmp_path: Path, proved: Path) -> None:
+    """A ticket that is refused, one with half a character, a source that is gone, a file of the year 2400: each is told
+    of, and no node ends of telling it."""
+    with array(tmp_path, proved) as made:
+        node = made.found()
+        made.join("b", "--slots", "2")
+        made.wait_mirror()
+        set_up(made, node, "proxy", PROXY, 'node = "b"\ntickets = true\ndefer = "2s"\n')
+        folder = made.san / "watch/in"
+        (folder / "\udcff.xml").write_text("no ticket")
+        (folder / "half.json").write_text(r'{"ticket": {"source": "a.mp4", "subject": "\ud800"}}')
+        (folder / "late.dat").write_bytes(b"x")
+        os.utime(folder / "late.dat", ns=(0, 13_569_465_600 * 10**9))
+        (folder / "\udcfe.dat").write_bytes(b"x")
+        wait_until("both are submitted", lambda: monitor(made)["submitted"] == 2)
+        (folder / "\udcfe.dat").unlink()
+        wait_until("both tickets are refused", lambda: len(list(folder.glob("*.answer.json"))) == 2)
+        wait_until("both jobs end", lambda: len(node.jobs("state:fail")) == 2)
+        errors = {job["source"]: job["tasks"][0]["error"] for job in node.jobs()}
+        assert "is not there" in errors["san:watch/in/\\xfe.dat"]
+        assert made["a"].alive and made["b"].alive
+
+
 def test_an_unmounted_share_is_disconnected_and_nothing_comes_twice(tmp_path: Path, proved: Path) -> None:
     with array(tmp_path, proved) as made:
         node = made.found()
