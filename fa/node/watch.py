@@ -15,6 +15,7 @@ from typing import Any
 
 from fa.core import work as w
 from fa.core.arrivals import Sighting, Ticket, pack_keys, stat_key
+from fa.core.intake import Stamp
 from fa.core.monitor import Monitor
 from fa.core.places import Place
 from fa.core.watch_messages import AfterOrder, Growing, WatchOrder, WatchStatus
@@ -216,7 +217,7 @@ class Watch:
 
     async def _try_index(self, root: str, seen: Sighting, stamp: Sequence[int]) -> None:
         try:
-            why = await self._probe.why_not(root, Place(self._monitor.folder.volume, seen.path))
+            why = await self._probe.why_not(root, Place(self._monitor.folder.volume, seen.path), Stamp(*stamp))
         except Exception as trouble:  # a bug in fa, or no room for a child: it would be on its way for ever
             log.exception("monitor %s: %s", self._monitor.name, seen.path)
             why = f"fa failed: {trouble!r}"

@@ -15,6 +15,7 @@ import pytest
 
 from fa.core import work as w
 from fa.core.arrivals import Sighting, pack_keys, stat_key
+from fa.core.intake import Stamp
 from fa.core.places import Place
 from fa.core.watch_messages import AfterOrder, WatchOrder
 from fa.node import watch
@@ -45,7 +46,7 @@ class Site:
             raise VolumeGone(f"Volume {name} is gone.")
         return str(self.root)
 
-    async def _why_not(self, root: str, place: Place) -> str:
+    async def _why_not(self, root: str, place: Place, stamp: Stamp) -> str:
         return self.why_not(place.path)
 
     def start(self, text: str = TEXT, version: int = 1, keys: bytes = b"") -> None:
