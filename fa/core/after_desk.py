@@ -11,7 +11,7 @@ from fa.core import commands as c
 from fa.core import monitor_commands as mc
 from fa.core import watch_messages as m
 from fa.core import work as w
-from fa.core.arrivals import Arrival
+from fa.core.arrivals import Arrival, Fate
 from fa.core.crew import Crew, Effects
 from fa.core.ledger import Outcome
 from fa.core.work import Moment
@@ -51,7 +51,12 @@ class AfterDesk:
         return [w.LoadDue(0, PAGE)]
 
     def due(self, arrival: Arrival) -> Effects:
-        """Another one is due."""
+        """Another one is due, or not any more: a job of it is retried."""
+        if arrival.fate is Fate.OPEN:
+            held = self._due.get(arrival.id)
+            if held and not held.ending:
+                del self._due[arrival.id]
+            return []
         if len(self._due) >= HELD_MAX:
             self._left_at = min(arrival.id - 1, self._left_at if self._left_at is not None else arrival.id)
             return []

@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from fa.core.arrivals import DUE, Arrival, Fate
+from fa.core.arrivals import Arrival, Fate
 from fa.core.lifecycle import JobState
 from fa.core.monitor import Monitor
 from fa.core.tables import Tables
@@ -17,7 +17,8 @@ _OVER = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 
 
 def judge_arrival(tables: Tables, job: int) -> Arrival | None:
-    """A job that came through a monitor has changed: let the fate of its file follow. The arrival, if it is due now."""
+    """A job that came through a monitor has changed: let the fate of its file follow. The arrival, if that is another
+    one now: due, or open again as a job is retried."""
     number = tables.arrival_of_job(job)
     arrival = None if number is None else tables.arrival(number)
     if arrival is None or arrival.fate is Fate.OVER:
@@ -27,7 +28,7 @@ def judge_arrival(tables: Tables, job: int) -> Arrival | None:
         return None
     changed = replace(arrival, fate=fate)
     tables.save_arrival(changed)
-    return changed if fate in DUE else None
+    return changed
 
 
 def _fate(tables: Tables, arrival: Arrival) -> Fate:

@@ -113,7 +113,7 @@ class Intake:
 
     def mark(self, path: str) -> None:
         """Any name that is there; end markers are looked for among them."""
-        self._there.add(path)
+        self._there.add(path.lower())
 
     def end(self, whole: bool, unseen: Sequence[str] = ()) -> None:
         """`whole`: all of the folder was seen, so that what was not is gone. `unseen`: or all but these folders."""

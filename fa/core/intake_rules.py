@@ -23,6 +23,7 @@ class Rules:
         self.monitor = monitor
         self._include = _patterns(monitor.include or ("*",))
         self._exclude = _patterns(monitor.exclude)
+        self._moves = frozenset(folder.lower() for folder in monitor.moves)
         self._marks = {End.DONE: (".done",), End.SIDECAR: TICKETS}.get(monitor.end, ())
 
     def why_not(self, path: str) -> str:
@@ -51,9 +52,11 @@ class Rules:
         return self.monitor.probe and name.lower().endswith(tuple(sorted(CLOSED_AT_THE_END)))
 
     def is_marked(self, path: str, there: Collection[str]) -> bool:
-        """Whether the end marker that the monitor waits for is among the files that are there (with their paths)."""
+        """Whether the end marker that the monitor waits for is among the files that are there (with their paths, in
+        lower case)."""
         if self.is_ticket(path.rpartition("/")[2]):
             return True
+        path = path.lower()
         match self.monitor.end:
             case End.DONE:
                 return f"{path}.done" in there
@@ -65,7 +68,7 @@ class Rules:
 
     def enters(self, folder: str) -> bool:
         """Whether a folder (path below the watched one) is looked into."""
-        if not self.monitor.recursive or folder in self.monitor.moves:
+        if not self.monitor.recursive or folder.lower() in self._moves:
             return False
         return folder.count("/") < self.monitor.depth and not is_hidden(folder.rpartition("/")[2])
 

@@ -61,7 +61,7 @@ class Preview:
         return f"{self._monitor.folder.path}/{path}"
 
     def mark(self, path: str) -> None:
-        self._there.add(path)
+        self._there.add(path.lower())
 
     def knows(self, path: str) -> bool:
         return False

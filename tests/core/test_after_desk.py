@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -165,3 +166,13 @@ def test_who_does_not_watch_any_more_raises_no_alert(site: Site) -> None:
     again = site.desk.tick(Moment(NOW.mono + 0.25, NOW.wall))
     assert [effect.message for effect in again if isinstance(effect, w.Tell)] == [order(1)]
     assert mc.EndArrival(1, "in/done/1", NOW.wall) in commands(site.done(1))
+
+
+def test_of_a_file_whose_job_is_retried_nothing_is_due(site: Site) -> None:
+    site.load(1, 2)
+    ending = site.done(2)
+    for number in (1, 2, 3):
+        assert site.desk.due(replace(arrival(number), fate=Fate.OPEN)) == []
+    assert site.done(1, "late") == [], "it is held no more"
+    site.carry_out(ending)
+    assert not site.desk.waits

@@ -324,3 +324,17 @@ def test_only_containers_that_are_closed_at_their_end_are_probed() -> None:
         "a.MOV", "a.mxf",
     ]  # fmt: skip
     assert not Rules(monitor(probe=False)).is_closed_at_the_end("a.mov")
+
+
+@pytest.mark.parametrize(("end", "marker"), [("done", "Clip.MXF.DONE"), ("sidecar", "CLIP.XML")])
+def test_an_end_marker_counts_whatever_its_case(end: str, marker: str) -> None:
+    folder = Folder(end=end)
+    folder.files = {"CLIP.MXF": stamp(), marker: stamp()}
+    folder.look()
+    assert folder.look(5.0) == ["CLIP.MXF"]
+
+
+def test_the_folder_of_what_is_over_is_not_looked_into_whatever_its_case() -> None:
+    """A Windows share takes `done` and `Done` for one: what was moved there would be submitted again and again."""
+    rules = Rules(monitor(recursive=True, after="move:done/", after_failure="move:Bad/old/"))
+    assert [rules.enters(folder) for folder in ("Done", "bad/OLD", "bad", "done2")] == [False, False, True, True]
