@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections import Counter
 from unittest.mock import patch
@@ -11,6 +10,7 @@ from unittest.mock import patch
 import pytest
 
 from tests.sim.__main__ import main
+from tests.sim.hashes import told_under_both
 from tests.sim.mutants import MUTANTS
 from tests.sim.seed import run_seed
 
@@ -76,23 +76,11 @@ def test_the_faults_happen() -> None:
 
 def test_a_seed_replays_byte_for_byte() -> None:
     """Whatever the order of Python's sets: the same traces under two hash seeds."""
-    runs = [_traced(hash_seed) for hash_seed in ("1", "2")]
-    assert len(runs[0]) == REPLAYED
-    assert all(int(lines) > 100 for lines, _ in runs[0])
-    assert runs[0] == runs[1]
-
-
-def _traced(hash_seed: str) -> list[list[str]]:
-    """Of each seed, how many lines its trace has, and their digest."""
-    ran = subprocess.run(
-        [sys.executable, "-c", TRACES],
-        env={**os.environ, "PYTHONHASHSEED": hash_seed},
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    return [line.split() for line in ran.stdout.splitlines()]
+    first, second = told_under_both(TRACES)
+    traces = [line.split() for line in first.splitlines()]
+    assert len(traces) == REPLAYED
+    assert all(int(lines) > 100 for lines, _ in traces)
+    assert first == second
 
 
 def test_a_seed_that_fails_says_how_to_replay_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import http.client
 import json
 import subprocess
 import threading
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -29,7 +30,7 @@ NOWHERE = (0, None)  # no answer: it may have happened or not
 
 
 @dataclass
-class Person:
+class Person(ABC):
     """Somebody with a random generator of their own, in a thread of their own."""
 
     name: str
@@ -55,8 +56,9 @@ class Person:
     def rest(self, least: float, most: float) -> None:
         self.stop.wait(self.rng.uniform(least, most))
 
+    @abstractmethod
     def turn(self) -> None:
-        raise NotImplementedError
+        """What such a person does, again and again."""
 
     def run(self) -> None:
         while not self.stop.is_set():
